@@ -1,0 +1,83 @@
+//! Tables cut by time into chunks.
+
+use crate::schema::{ColumnId, TimeType};
+use crate::range::TimeRange;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Number of a chunk, unique in a database; part of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChunkId(pub u32);
+
+/// How a table is cut by time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hypertable {
+    /// Number of the hypertable, part of chunk names.
+    pub number: u32,
+    /// The column that holds the time.
+    pub time_column: ColumnId,
+    /// Its type.
+    pub time_type: TimeType,
+    /// Width of new chunks on the time axis (microseconds, or the integer unit).
+    pub chunk_interval: i64,
+    /// The function that says what "now" is for integer time: schema and name.
+    pub integer_now: Option<(String, String)>,
+    /// Columns rows are sorted by before the time, where no index says so.
+    pub segment_by: Vec<ColumnId>,
+}
+
+/// A chunk: the rows of one range of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Its number.
+    pub id: ChunkId,
+    /// The times it holds; it never overlaps another chunk of its table.
+    pub range: TimeRange,
+}
+
+/// The range that a new chunk for `time` gets: `interval` wide, aligned to zero, cut where it would
+/// overlap a neighbour.
+///
+/// ```text
+/// chunks   [----old----)                [----old----)
+/// aligned        [==========time====)
+/// new                  [====time====)
+/// ```
+///
+/// `chunks` is keyed by start and does not contain `time`.
+pub fn new_chunk_range(chunks: &BTreeMap<i64, Chunk>, time: i64, interval: i64) -> TimeRange {
+    let start = time.div_euclid(interval).checked_mul(interval).unwrap_or(i64::MIN);
+    let aligned = TimeRange { start, end: start.checked_add(interval).unwrap_or(i64::MAX) };
+    let before = chunks.range(..=time).next_back().map_or(i64::MIN, |(_, c)| c.range.end);
+    let after = chunks.range(time..).next().map_or(i64::MAX, |(start, _)| *start);
+    TimeRange { start: aligned.start.max(before), end: aligned.end.min(after) }
+}
+
+/// The chunk that holds `time`.
+pub fn chunk_of(chunks: &BTreeMap<i64, Chunk>, time: i64) -> Option<&Chunk> {
+    chunks.range(..=time).next_back().map(|(_, chunk)| chunk).filter(|chunk| chunk.range.contains(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(existing: &[(i64, i64)], time: i64, interval: i64, expected: (i64, i64)) {
+        let chunks = existing
+            .iter()
+            .map(|&(start, end)| (start, Chunk { id: ChunkId(1), range: TimeRange { start, end } }))
+            .collect();
+        assert_eq!(new_chunk_range(&chunks, time, interval), TimeRange { start: expected.0, end: expected.1 });
+    }
+
+    #[test]
+    fn chunks_are_aligned_and_never_overlap() {
+        check(&[], 25, 10, (20, 30));
+        check(&[], -15, 10, (-20, -10));
+        check(&[(0, 23)], 25, 10, (23, 30));
+        check(&[(27, 40)], 25, 10, (20, 27));
+        check(&[(0, 23), (26, 40)], 25, 10, (23, 26));
+        check(&[], i64::MAX, 1000, (i64::MAX - i64::MAX % 1000, i64::MAX));
+        check(&[], i64::MIN, 1000, (i64::MIN, i64::MIN + 1000));
+    }
+}

@@ -1,0 +1,39 @@
+//! What things are in Highwater: time, ranges, buckets, tables, aggregates, jobs.
+//!
+//! Everything here is a pure function of values: no I/O, no clock, no SQL, no Arrow. The other
+//! crates keep these things (`highwater-store`), ask about them (`highwater`) and show them
+//! (`highwater-server`).
+
+pub mod bucket;
+pub mod catalog;
+pub mod continuous_aggregate;
+pub mod hypertable;
+pub mod interval;
+pub mod invalidation;
+pub mod job;
+pub mod range;
+pub mod refresh;
+pub mod schema;
+pub mod time;
+
+pub use bucket::{Bucket, BucketWidth};
+pub use catalog::{Catalog, CatalogChange, CatalogError, ObjectKey};
+pub use continuous_aggregate::{CaggId, ContinuousAggregate};
+pub use hypertable::{Chunk, ChunkId, Hypertable};
+pub use interval::Interval;
+pub use invalidation::Pending;
+pub use job::{Job, JobId, JobOutcome, JobRun, JobStats};
+pub use range::{RangeSet, TimeRange};
+pub use schema::{Column, ColumnId, ColumnType, Index, IndexColumn, Table, TableId, TableKind, TimeType};
+
+use serde::{Deserialize, Serialize};
+
+/// Position of a commit in the log. A larger one came later; 0 is before the first commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Lsn(pub u64);
+
+impl std::fmt::Display for Lsn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

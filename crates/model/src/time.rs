@@ -1,0 +1,1 @@
+//! Dates, times and timestamps as PostgreSQL reads and writes them.
