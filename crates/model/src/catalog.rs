@@ -127,7 +127,12 @@ pub enum CatalogError {
 impl Catalog {
     /// The catalog of a new database.
     pub fn new() -> Self {
-        Catalog { schemas: [("public".to_owned(), 2200)].into(), next_oid: 16_384, next_job: 1000, ..Default::default() }
+        Catalog {
+            schemas: [("public".to_owned(), 2200)].into(),
+            next_oid: 16_384,
+            next_job: 1000,
+            ..Default::default()
+        }
     }
 
     /// The table, view or materialization named so, exactly.
@@ -244,7 +249,9 @@ impl Catalog {
     /// last one wins.
     pub fn keys(&self, change: &CatalogChange) -> Vec<ObjectKey> {
         match change {
-            CatalogChange::PutSchema(name, _) | CatalogChange::DropSchema(name) => vec![ObjectKey::Schema(name.clone())],
+            CatalogChange::PutSchema(name, _) | CatalogChange::DropSchema(name) => {
+                vec![ObjectKey::Schema(name.clone())]
+            }
             CatalogChange::PutTable(table) => vec![ObjectKey::Table(table.id), table.key()],
             CatalogChange::DropTable(id) => {
                 let name = self.tables.get(id).map(|t| t.key());

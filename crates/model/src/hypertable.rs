@@ -1,7 +1,7 @@
 //! Tables cut by time into chunks.
 
-use crate::schema::{ColumnId, TimeType};
 use crate::range::TimeRange;
+use crate::schema::{ColumnId, TimeType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -154,10 +154,8 @@ impl RangeSet {
             self.0.insert(first, range);
             return;
         }
-        let joined = TimeRange {
-            start: range.start.min(self.0[first].start),
-            end: range.end.max(self.0[last - 1].end),
-        };
+        let joined =
+            TimeRange { start: range.start.min(self.0[first].start), end: range.end.max(self.0[last - 1].end) };
         self.0[first] = joined;
         self.0.drain(first + 1..last);
     }

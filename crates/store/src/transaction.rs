@@ -1,0 +1,177 @@
+//! A transaction: a private version, and the ops that made it.
+//!
+//! ```text
+//! base snapshot ──op──op──op──▶ working version      what the transaction itself reads
+//!                  savepoint ▲                       (ops so far, version so far)
+//! commit: the same ops, applied to the latest version
+//! ```
+
+use crate::op::Op;
+use crate::rows::{RowIds, Rows, times};
+use crate::store::{Snapshot, Store};
+use crate::unique;
+use crate::version::Version;
+use crate::{Error, Result};
+use arrow::array::RecordBatch;
+use highwater_model::{CaggId, CatalogChange, RangeSet, Table, TableId};
+use std::sync::Arc;
+
+/// A batch of at least this many bytes goes to a segment at once instead of to the log.
+const INLINE_BYTES: usize = 16 << 20;
+
+/// Work that becomes visible all at once, or never.
+#[derive(Debug)]
+pub struct Transaction {
+    store: Arc<Store>,
+    base: Snapshot,
+    working: Version,
+    ops: Vec<Op>,
+}
+
+/// A point to go back to.
+#[derive(Clone, Debug)]
+pub struct Savepoint {
+    working: Version,
+    ops: usize,
+}
+
+impl Transaction {
+    pub(crate) fn new(store: Arc<Store>, base: Snapshot) -> Self {
+        let working = Version::clone(&base);
+        Transaction { store, base, working, ops: Vec::new() }
+    }
+
+    /// What this transaction sees: its snapshot and its own changes.
+    pub fn version(&self) -> &Version {
+        &self.working
+    }
+
+    /// The snapshot it began with.
+    pub fn base(&self) -> &Snapshot {
+        &self.base
+    }
+
+    /// Whether it has changed nothing.
+    pub fn is_read_only(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// Its changes in order.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Moves a transaction that has changed nothing to a newer snapshot.
+    pub fn renew(&mut self) {
+        if self.is_read_only() {
+            self.base = self.store.snapshot();
+            self.working = Version::clone(&self.base);
+        }
+    }
+
+    /// The present state, to go back to.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { working: self.working.clone(), ops: self.ops.len() }
+    }
+
+    /// Forgets everything since `savepoint`: rows, catalog changes and what they made pending.
+    pub fn rollback_to(&mut self, savepoint: &Savepoint) {
+        self.working = savepoint.working.clone();
+        self.ops.truncate(savepoint.ops);
+    }
+
+    /// Changes the catalog.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when a name is taken or a schema missing.
+    pub fn change(&mut self, change: CatalogChange) -> Result<()> {
+        self.apply(Op::Catalog(change))
+    }
+
+    /// Adds rows.
+    ///
+    /// * `batch` – the columns of [`crate::schema::arrow_schema`], all of them; NOT NULL already checked.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] when a unique key is there already, in the batch or in what the transaction
+    /// sees; nothing is added then.
+    pub fn insert(&mut self, table: &Arc<Table>, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let data = self.working.table(table.id);
+        for index in table.unique_keys() {
+            let Some(key) = index.column_ids() else { continue };
+            let existing = unique::find_existing(&data, table, &key, &batch)?;
+            let taken = existing.iter().position(Option::is_some);
+            if let Some(row) = unique::first_repeat(&key, &batch)?.into_iter().chain(taken).min() {
+                return Err(unique::duplicate(table, index, &key, &batch, row));
+            }
+        }
+        let touched = self.touched(table, &batch);
+        let first_id = self.store.take_row_ids(batch.num_rows() as u64);
+        if batch.get_array_memory_size() >= INLINE_BYTES {
+            for (segment, touched) in self.store.write_segments(table, first_id, &batch, &self.working)? {
+                self.apply(Op::AddSegment { table: table.id, segment, touched })?;
+            }
+            return Ok(());
+        }
+        self.apply(Op::Insert { table: table.id, rows: Arc::new(Rows::new(first_id, batch)), touched })
+    }
+
+    /// Removes rows by their ids.
+    ///
+    /// * `touched` – their times, from [`Transaction::touched`].
+    pub fn delete(&mut self, table: TableId, ids: RowIds, touched: RangeSet) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.apply(Op::Delete { table, ids: Arc::new(ids), touched })
+    }
+
+    /// Removes all rows of a table.
+    pub fn truncate(&mut self, table: TableId) -> Result<()> {
+        self.apply(Op::Truncate { table })
+    }
+
+    /// Forgets chunks; their rows are to be deleted too, touching nothing.
+    pub fn drop_chunks(&mut self, table: TableId, ranges: RangeSet) -> Result<()> {
+        self.apply(Op::DropChunks { table, ranges })
+    }
+
+    /// Says that whole buckets now hold the states of the rows in [`Transaction::version`].
+    pub fn settle(&mut self, cagg: CaggId, ranges: RangeSet) -> Result<()> {
+        self.apply(Op::Settle { cagg, ranges, again: RangeSet::empty() })
+    }
+
+    /// Makes times of an aggregate pending.
+    pub fn dirty(&mut self, cagg: CaggId, ranges: RangeSet) -> Result<()> {
+        self.apply(Op::Dirty { cagg, ranges })
+    }
+
+    /// Says that the frozen base of an aggregate now stands for the dropped rows of these times.
+    pub fn freeze(&mut self, cagg: CaggId, ranges: RangeSet) -> Result<()> {
+        self.apply(Op::Freeze { cagg, ranges })
+    }
+
+    /// The times of these rows, as a set that is exact for the buckets of every aggregate over the table.
+    pub fn touched(&self, table: &Table, batch: &RecordBatch) -> RangeSet {
+        let Some(hypertable) = &table.hypertable else { return RangeSet::all() };
+        let Some(columns) = unique::key_columns(batch, &[hypertable.time_column]) else { return RangeSet::all() };
+        RangeSet::from_times(times(&columns[0]).into_iter().flatten(), self.working.touch_grain(table.id))
+    }
+
+    /// Makes the changes visible to everyone.
+    ///
+    /// See [`Store::commit`].
+    pub fn commit(self) -> Result<crate::Ticket> {
+        let store = self.store.clone();
+        store.commit(self)
+    }
+
+    fn apply(&mut self, op: Op) -> Result<(), Error> {
+        self.working.apply(&op, &|meta| self.store.open_segment(meta))?;
+        self.ops.push(op);
+        Ok(())
+    }
+}

@@ -1,0 +1,450 @@
+//! The database as of one commit.
+
+use crate::op::Op;
+use crate::rows::{RowIds, Rows, kept, times};
+use crate::segment::Segment;
+use crate::{Result, schema};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, UInt64Array, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use highwater_model::hypertable::{chunk_of, new_chunk_range};
+use highwater_model::{
+    CaggId, Catalog, CatalogChange, Chunk, ChunkId, Column, ColumnId, Lsn, Pending, RangeSet, Table, TableId,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Buffered batches below this many rows are joined with their neighbour, so that single-row inserts do
+/// not leave a scan with thousands of batches.
+const JOIN_BELOW_ROWS: usize = 8192;
+
+/// The database as of one commit: a value, cheap to clone, never changed once shared.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The commit it is as of.
+    pub lsn: Lsn,
+    catalog: Arc<Catalog>,
+    tables: Arc<BTreeMap<TableId, Arc<TableData>>>,
+    caggs: Arc<BTreeMap<CaggId, Arc<CaggData>>>,
+    next_chunk: u32,
+}
+
+/// The rows of a table.
+#[derive(Clone, Debug, Default)]
+pub struct TableData {
+    /// Sorted files.
+    pub segments: Vec<Arc<Segment>>,
+    /// Rows not yet in a segment, oldest first.
+    pub buffer: Vec<Arc<Rows>>,
+    /// Rows that are in a segment or in the buffer and no longer exist.
+    pub deleted: Arc<RowIds>,
+    /// Chunks by start.
+    pub chunks: BTreeMap<i64, Chunk>,
+    /// Ranges that chunks were dropped from.
+    pub dropped: RangeSet,
+    /// How many rows exist.
+    pub row_count: u64,
+}
+
+/// What is known of an aggregate beside its rows.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CaggData {
+    /// What has to be recomputed.
+    pub pending: Pending,
+    /// Times whose dropped raw rows live on in the frozen base.
+    pub frozen: RangeSet,
+}
+
+impl Version {
+    /// An empty database.
+    pub fn new() -> Self {
+        Version {
+            lsn: Lsn(0),
+            catalog: Arc::new(Catalog::new()),
+            tables: Arc::default(),
+            caggs: Arc::default(),
+            next_chunk: 1,
+        }
+    }
+
+    /// A version from its parts, as the manifest keeps them.
+    pub fn from_parts(
+        lsn: Lsn,
+        catalog: Catalog,
+        tables: BTreeMap<TableId, Arc<TableData>>,
+        caggs: BTreeMap<CaggId, Arc<CaggData>>,
+        next_chunk: u32,
+    ) -> Self {
+        Version { lsn, catalog: Arc::new(catalog), tables: Arc::new(tables), caggs: Arc::new(caggs), next_chunk }
+    }
+
+    /// Names and definitions.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The number the next chunk gets.
+    pub fn next_chunk(&self) -> u32 {
+        self.next_chunk
+    }
+
+    /// All tables' rows.
+    pub fn tables(&self) -> &BTreeMap<TableId, Arc<TableData>> {
+        &self.tables
+    }
+
+    /// Mutable access for a checkpoint, which changes how rows are kept and not which there are.
+    pub(crate) fn tables_mut(&mut self) -> &mut BTreeMap<TableId, Arc<TableData>> {
+        Arc::make_mut(&mut self.tables)
+    }
+
+    /// All aggregates' data.
+    pub fn caggs(&self) -> &BTreeMap<CaggId, Arc<CaggData>> {
+        &self.caggs
+    }
+
+    /// The rows of a table; none if it does not exist.
+    pub fn table(&self, id: TableId) -> Arc<TableData> {
+        self.tables.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// What is known of an aggregate.
+    pub fn cagg(&self, id: CaggId) -> Arc<CaggData> {
+        self.caggs.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The largest gap over which touched times of a table may be joined without touching a bucket
+    /// that no row is in: the narrowest bucket of its aggregates.
+    pub fn touch_grain(&self, table: TableId) -> i64 {
+        self.catalog.caggs_over(table).map(|c| c.bucket.min_width()).min().unwrap_or_else(|| {
+            let hypertable = self.catalog.tables.get(&table).and_then(|t| t.hypertable.as_ref());
+            hypertable.map_or(i64::MAX, |h| h.chunk_interval)
+        })
+    }
+
+    /// Applies a change that commits, or will commit, as `lsn`.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when the catalog refuses it; the version is unchanged then.
+    pub fn apply(&mut self, op: &Op, segments: &dyn Fn(&crate::SegmentMeta) -> Result<Arc<Segment>>) -> Result<()> {
+        match op {
+            Op::Catalog(change) => self.apply_catalog(change)?,
+            Op::Insert { table, rows, touched } => {
+                self.add_chunks_of(*table, rows);
+                self.change_table(*table, |data| data.add_rows(rows.clone()));
+                self.touch(*table, touched);
+            }
+            Op::AddSegment { table, segment, touched } => {
+                let opened = segments(segment)?;
+                let (first, last) = segment.times.unwrap_or((0, 0));
+                self.add_chunks(*table, [first, last]);
+                self.change_table(*table, |data| {
+                    data.row_count += segment.row_count;
+                    data.segments.push(opened);
+                });
+                self.touch(*table, touched);
+            }
+            Op::Delete { table, ids, touched } => {
+                self.change_table(*table, |data| {
+                    data.row_count = data.row_count.saturating_sub(ids.len());
+                    *Arc::make_mut(&mut data.deleted) |= &**ids;
+                    data.forget_dead();
+                });
+                self.touch(*table, touched);
+            }
+            Op::Truncate { table } => {
+                self.change_table(*table, |data| {
+                    *data = TableData { dropped: std::mem::take(&mut data.dropped), ..TableData::default() }
+                });
+                self.touch(*table, &RangeSet::all());
+            }
+            Op::DropChunks { table, ranges } => self.change_table(*table, |data| {
+                data.chunks.retain(|_, chunk| !ranges.covers(&chunk.range));
+                data.dropped = data.dropped.union(ranges);
+            }),
+            Op::Settle { cagg, ranges, again } => self.change_cagg(*cagg, |data| data.pending.settle(ranges, again)),
+            Op::Dirty { cagg, ranges } => self.change_cagg(*cagg, |data| data.pending.touch(ranges)),
+            Op::Freeze { cagg, ranges } => self.change_cagg(*cagg, |data| data.frozen = data.frozen.union(ranges)),
+        }
+        Ok(())
+    }
+
+    fn apply_catalog(&mut self, change: &CatalogChange) -> Result<()> {
+        Arc::make_mut(&mut self.catalog).apply(change)?;
+        match change {
+            CatalogChange::PutTable(table) => {
+                Arc::make_mut(&mut self.tables).entry(table.id).or_default();
+            }
+            CatalogChange::DropTable(id) => {
+                Arc::make_mut(&mut self.tables).remove(id);
+            }
+            CatalogChange::PutCagg(cagg) => {
+                Arc::make_mut(&mut self.caggs).entry(cagg.id).or_default();
+            }
+            CatalogChange::DropCagg(id) => {
+                Arc::make_mut(&mut self.caggs).remove(id);
+            }
+            _ => {}
+        }
+        if let CatalogChange::PutTable(table) = change {
+            self.cut_existing_rows(table);
+        }
+        Ok(())
+    }
+
+    /// A table that becomes a hypertable with rows in it gets the chunks of these rows.
+    fn cut_existing_rows(&mut self, table: &Table) {
+        let data = self.table(table.id);
+        if table.hypertable.is_some() && data.chunks.is_empty() {
+            for rows in &data.buffer {
+                self.add_chunks_of(table.id, rows);
+            }
+            for segment in &data.segments {
+                self.add_chunks(table.id, segment.meta.times.into_iter().flat_map(|(first, last)| [first, last]));
+            }
+        }
+    }
+
+    fn change_table(&mut self, id: TableId, change: impl FnOnce(&mut TableData)) {
+        if let Some(data) = Arc::make_mut(&mut self.tables).get_mut(&id) {
+            change(Arc::make_mut(data));
+        }
+    }
+
+    fn change_cagg(&mut self, id: CaggId, change: impl FnOnce(&mut CaggData)) {
+        if let Some(data) = Arc::make_mut(&mut self.caggs).get_mut(&id) {
+            change(Arc::make_mut(data));
+        }
+    }
+
+    /// Makes touched times pending in every aggregate over the table. An aggregate that merely joins
+    /// the table does not know which of its times a row reaches, so all of them.
+    fn touch(&mut self, table: TableId, touched: &RangeSet) {
+        let catalog = self.catalog.clone();
+        for cagg in catalog.caggs.values() {
+            if cagg.source == table && !touched.is_empty() {
+                self.change_cagg(cagg.id, |data| data.pending.touch(touched));
+            } else if cagg.joined.contains(&table) {
+                self.change_cagg(cagg.id, |data| data.pending.touch(&RangeSet::all()));
+            }
+        }
+    }
+
+    fn add_chunks_of(&mut self, table: TableId, rows: &Rows) {
+        let Some(time) = self.catalog.tables.get(&table).and_then(|t| t.hypertable.as_ref()).map(|h| h.time_column)
+        else {
+            return;
+        };
+        if let Some(column) = rows.column(time) {
+            self.add_chunks(table, times(column).into_iter().flatten());
+        }
+    }
+
+    fn add_chunks(&mut self, table: TableId, times: impl IntoIterator<Item = i64>) {
+        let Some(interval) =
+            self.catalog.tables.get(&table).and_then(|t| t.hypertable.as_ref()).map(|h| h.chunk_interval)
+        else {
+            return;
+        };
+        let mut last: Option<Chunk> = None;
+        for time in times {
+            if last.is_some_and(|chunk| chunk.range.contains(time)) {
+                continue;
+            }
+            let known = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, time)).copied();
+            let chunk = known.unwrap_or_else(|| {
+                let id = ChunkId(self.next_chunk);
+                self.next_chunk += 1;
+                let chunks = &self.tables[&table].chunks;
+                let chunk = Chunk { id, range: new_chunk_range(chunks, time, interval) };
+                self.change_table(table, |data| {
+                    data.chunks.insert(chunk.range.start, chunk);
+                });
+                chunk
+            });
+            last = Some(chunk);
+        }
+    }
+}
+
+impl Default for Version {
+    fn default() -> Self {
+        Version::new()
+    }
+}
+
+impl TableData {
+    /// Bytes of memory that the buffer takes.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer.iter().map(|rows| rows.bytes).sum()
+    }
+
+    fn add_rows(&mut self, rows: Arc<Rows>) {
+        self.row_count += rows.len() as u64;
+        self.buffer.push(rows);
+        // Join like the digits of a binary counter, so that each row is copied at most log n times.
+        while let [.., before, last] = self.buffer.as_slice() {
+            if before.len() > 2 * last.len() || before.len() + last.len() > JOIN_BELOW_ROWS {
+                break;
+            }
+            let Some(joined) = before.joined(last) else { break };
+            self.buffer.truncate(self.buffer.len() - 2);
+            self.buffer.push(Arc::new(joined));
+        }
+    }
+
+    /// Lets go of segments and buffered rows that are deleted altogether.
+    fn forget_dead(&mut self) {
+        let deleted = self.deleted.clone();
+        let mut forgotten = RowIds::new();
+        self.buffer.retain(|rows| {
+            let dead = deleted.range_cardinality(rows.first_id..rows.end_id()) == rows.len() as u64;
+            if dead {
+                forgotten.insert_range(rows.first_id..rows.end_id());
+            }
+            !dead
+        });
+        if !forgotten.is_empty() {
+            *Arc::make_mut(&mut self.deleted) -= forgotten;
+        }
+    }
+
+    /// The parts of the table that may hold what `scan` wants. Together they are the table; each can be
+    /// read on its own, on any thread, in any order.
+    pub fn scan(&self, table: &Arc<Table>, scan: Scan) -> Vec<ScanUnit> {
+        let scan = Arc::new(scan);
+        let wanted = |times: Option<(i64, i64)>| match (&scan.times, times) {
+            (Some((_, wanted)), Some((first, last))) => {
+                wanted.overlaps(&highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+            }
+            _ => true,
+        };
+        let unit =
+            |source| ScanUnit { source, table: table.clone(), scan: scan.clone(), deleted: self.deleted.clone() };
+        let segments = self.segments.iter().filter(|segment| wanted(segment.meta.times));
+        let parts = segments
+            .flat_map(|segment| segment.parts(&scan).into_iter().map(|part| Source::Part(segment.clone(), part)));
+        let buffered = self.buffer.iter().map(|rows| Source::Rows(rows.clone()));
+        parts.chain(buffered).map(unit).collect()
+    }
+
+    /// The newest finite time of a hypertable's rows. Deleted rows that are still kept may count.
+    pub fn newest(&self, table: &Table) -> Option<i64> {
+        let time = table.hypertable.as_ref()?.time_column;
+        let buffered = self.buffer.iter().filter_map(|rows| {
+            let mask = rows.alive(&self.deleted);
+            let times = times(rows.column(time)?);
+            let alive = times.into_iter().enumerate().filter(|(i, _)| mask.as_ref().is_none_or(|m| m.value(*i)));
+            alive.filter_map(|(_, t)| t).filter(|t| *t != i64::MAX && *t != i64::MIN).max()
+        });
+        let kept =
+            self.segments.iter().filter_map(|s| s.meta.times.map(|t| t.1)).filter(|t| *t != i64::MAX && *t != i64::MIN);
+        buffered.chain(kept).max()
+    }
+}
+
+/// What a reader wants of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// The columns, in the order of the result.
+    pub columns: Vec<ColumnId>,
+    /// Whether the stable row id follows them, as `UInt64` named [`schema::ROW_ID`].
+    pub row_ids: bool,
+    /// Only rows whose value in this time column is in this set. Exact: no other row is returned.
+    pub times: Option<(ColumnId, RangeSet)>,
+    /// Only rows whose column equals one of the values. For pruning: other rows may be returned.
+    pub equals: Vec<(ColumnId, ArrayRef)>,
+}
+
+/// A part of a table that can be read on its own.
+#[derive(Clone, Debug)]
+pub struct ScanUnit {
+    source: Source,
+    table: Arc<Table>,
+    scan: Arc<Scan>,
+    deleted: Arc<RowIds>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Rows(Arc<Rows>),
+    Part(Arc<Segment>, usize),
+}
+
+impl ScanUnit {
+    /// The schema of what [`ScanUnit::read`] gives.
+    pub fn schema(table: &Table, scan: &Scan) -> SchemaRef {
+        let columns = scan.columns.iter().filter_map(|id| table.column_by_id(*id)).map(schema::field);
+        let row_id = scan.row_ids.then(|| Field::new(schema::ROW_ID, DataType::UInt64, false));
+        Arc::new(Schema::new(columns.chain(row_id).collect::<Vec<_>>()))
+    }
+
+    /// Its rows.
+    pub fn read(&self) -> Result<Vec<RecordBatch>> {
+        let raw = match &self.source {
+            Source::Rows(rows) => {
+                let ids = || Arc::new(UInt64Array::from_iter_values(rows.first_id..rows.end_id())) as ArrayRef;
+                let batch = match self.scan.row_ids {
+                    true => with_row_ids(&rows.batch, ids())?,
+                    false => rows.batch.clone(),
+                };
+                vec![kept(batch, rows.alive(&self.deleted))?]
+            }
+            Source::Part(segment, part) => segment.read(*part, &self.scan, self.scan.row_ids, &self.deleted)?,
+        };
+        raw.into_iter().map(|batch| self.conform(batch)).collect()
+    }
+
+    /// Keeps the wanted times, and gives the columns their present order, names and defaults.
+    fn conform(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let find = |id: ColumnId| {
+            let position = batch.schema().fields().iter().position(|f| schema::column_id(f) == Some(id));
+            position.map(|i| batch.column(i).clone())
+        };
+        let mask = match &self.scan.times {
+            Some((id, wanted)) => find(*id).and_then(|column| mask_of(&column, wanted)),
+            None => None,
+        };
+        let schema = ScanUnit::schema(&self.table, &self.scan);
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        for id in &self.scan.columns {
+            let Some(column) = self.table.column_by_id(*id) else { continue };
+            columns.push(match find(*id) {
+                Some(array) => array,
+                None => missing_column(column, batch.num_rows())?,
+            });
+        }
+        if self.scan.row_ids {
+            let position = batch.schema().index_of(schema::ROW_ID)?;
+            columns.push(batch.column(position).clone());
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        kept(RecordBatch::try_new_with_options(schema, columns, &options)?, mask)
+    }
+}
+
+fn with_row_ids(batch: &RecordBatch, ids: ArrayRef) -> Result<RecordBatch> {
+    let row_id = Arc::new(Field::new(schema::ROW_ID, DataType::UInt64, false));
+    let fields = batch.schema().fields().iter().cloned().chain([row_id]).collect::<Vec<_>>();
+    let columns = batch.columns().iter().cloned().chain([ids]).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+/// Which rows have a wanted time; `None` when all have.
+fn mask_of(column: &ArrayRef, wanted: &RangeSet) -> Option<BooleanArray> {
+    let times = times(column);
+    let all = times.iter().all(|t| t.is_some_and(|t| wanted.contains(t)));
+    (!all).then(|| times.iter().map(|t| Some(t.is_some_and(|t| wanted.contains(t)))).collect())
+}
+
+/// The value that rows have in a column that was added after they were written.
+fn missing_column(column: &Column, rows: usize) -> Result<ArrayRef> {
+    let arrow_type = schema::arrow_type(&column.column_type);
+    match &column.missing {
+        None => Ok(new_null_array(&arrow_type, rows)),
+        Some(text) => {
+            let texts: ArrayRef = Arc::new(StringArray::from(vec![text.as_str(); rows]));
+            Ok(cast_with_options(&texts, &arrow_type, &CastOptions { safe: false, ..Default::default() })?)
+        }
+    }
+}
