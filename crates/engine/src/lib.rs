@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Highwater as a library: a time-series SQL database whose heart is the continuous aggregate.
+//!
+//! ```no_run
+//! # async fn example() -> highwater::Result<()> {
+//! let instance = highwater::Instance::open(highwater::InstanceOptions::at("data")).await?;
+//! let mut session = instance.session("postgres", "postgres").await?;
+//! session.run("CREATE TABLE readings (time timestamptz NOT NULL, value double precision)").await?;
+//! # Ok(()) }
+//! ```
+
+pub mod error;
+pub mod instance;
+pub mod session;
+
+pub use error::{Error, Notice, Result};
+pub use instance::{Instance, InstanceOptions};
+pub use session::{CopyIn, CopyOut, Outcome, Parameter, Prepared, RowStream, Session, TransactionStatus};
+
+pub use arrow;
+pub use highwater_model as model;
