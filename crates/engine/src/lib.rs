@@ -10,6 +10,11 @@
 
 pub mod error;
 pub mod instance;
+mod names;
+mod parse;
+pub mod setting;
+mod table;
+mod types;
 pub mod session;
 
 pub use error::{Error, Notice, Result};
