@@ -12,7 +12,7 @@
 //! stood in UTC. `i64::MAX` and `i64::MIN` are ±infinity; for a `date`, `i32::MAX` and `i32::MIN` are.
 //!
 //! The pieces: [`zone`] turns instants into wall-clock time and back, [`calendar`] turns days into years,
-//! months and days, [`parse`] and [`format`] are the text forms, [`arithmetic`] is what operators do.
+//! months and days, [`parse`] and [`mod@format`] are the text forms, [`arithmetic`] is what operators do.
 
 pub mod arithmetic;
 pub mod calendar;
@@ -21,8 +21,9 @@ pub mod parse;
 pub mod zone;
 
 pub use arithmetic::{
-    Unit, age, date_plus_interval, timestamp_minus_interval, timestamp_minus_timestamp, timestamp_plus_interval,
-    timestamptz_age, timestamptz_minus_interval, timestamptz_plus_interval, truncate, truncate_timestamptz,
+    Unit, age, date_from_timestamp, date_plus_interval, timestamp_from_date, timestamp_minus_interval,
+    timestamp_minus_timestamp, timestamp_plus_interval, timestamptz_age, timestamptz_minus_interval,
+    timestamptz_plus_interval, truncate, truncate_timestamptz,
 };
 pub use format::{
     format_date, format_time, format_timestamp, format_timestamptz, write_date, write_time, write_timestamp,
