@@ -11,6 +11,7 @@
 pub mod error;
 pub mod instance;
 pub mod session;
+pub mod text;
 
 pub use error::{Error, Notice, Result};
 pub use instance::{Instance, InstanceOptions};
