@@ -16,6 +16,7 @@ pub mod setting;
 mod table;
 mod types;
 pub mod session;
+pub mod text;
 
 pub use error::{Error, Notice, Result};
 pub use instance::{Instance, InstanceOptions};
