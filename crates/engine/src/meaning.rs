@@ -4,9 +4,10 @@
 //! become PostgreSQL's casts. Operators are given their meaning while planning, see [`crate::operator`].
 
 use crate::Result;
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
 
@@ -31,6 +32,11 @@ pub fn apply_expr(expr: Expr, _schema: &DFSchema, _state: &SessionState) -> Resu
     Ok(expr)
 }
 
+/// A cast with PostgreSQL's meaning.
+pub fn cast(expr: Expr, to: &DataType, schema: &DFSchema, _state: &SessionState) -> Result<Expr> {
+    Ok(expr.cast_to(to, schema)?)
+}
+
 struct Preparer;
 
 impl VisitorMut for Preparer {
@@ -51,4 +57,19 @@ impl VisitorMut for Preparer {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Qualifies the bare column names of an expression.
+pub fn qualify(expr: &mut ast::Expr, relation: &str) {
+    struct Qualifier(String);
+    impl VisitorMut for Qualifier {
+        type Break = ();
+        fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::Identifier(name) = expr {
+                *expr = ast::Expr::CompoundIdentifier(vec![ast::Ident::with_quote('"', &self.0), name.clone()]);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = VisitMut::visit(expr, &mut Qualifier(relation.to_owned()));
 }

@@ -10,7 +10,7 @@
 
 mod copy;
 
-pub use copy::{CopyFormat, CopyOptions, CopySource, CopyStatement};
+pub use copy::{CopySource, CopyStatement};
 
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName, ObjectNamePart, Query};

@@ -259,7 +259,10 @@ impl Session {
             Some(block) => (block.transaction.take().expect("it is put back after each statement"), block.began, false),
             None => (self.engine.store.begin(), statement, true),
         };
-        let times = StatementTimes { transaction: began, statement };
+        self.work_on(transaction, StatementTimes { transaction: began, statement }, autocommit)
+    }
+
+    fn work_on(&self, transaction: Transaction, times: StatementTimes, autocommit: bool) -> Work {
         Work {
             instance: self.instance.clone(),
             engine: self.engine.clone(),
@@ -525,9 +528,9 @@ impl Session {
     /// # Errors
     /// With line, column and value when a row is bad; nothing of the COPY is kept.
     pub async fn copy_data(&mut self, copy: &mut CopyIn, data: Bytes) -> Result<()> {
-        let mut work = self.begin_work();
+        let mut work = self.resume_work(copy);
         let result = tokio::task::block_in_place(|| copy.loading.push(&mut work, &data));
-        self.end_copy_work(work, copy);
+        copy.loading.transaction = self.end_work(work);
         result.inspect_err(|_| self.fail())
     }
 
@@ -536,23 +539,24 @@ impl Session {
     /// # Errors
     /// As [`Session::copy_data`], and what committing gives.
     pub async fn copy_done(&mut self, mut copy: CopyIn) -> Result<String> {
-        let mut work = self.begin_work();
+        let mut work = self.resume_work(&mut copy);
         let result = tokio::task::block_in_place(|| copy.loading.finish(&mut work));
-        self.end_copy_work(work, &mut copy);
+        let transaction = self.end_work(work);
         let rows = result.inspect_err(|_| self.fail())?;
-        if let Some(transaction) = copy.loading.transaction.take() {
+        if let Some(transaction) = transaction {
             self.engine.commit(transaction, true).await.inspect_err(|_| self.fail())?;
         }
         Ok(format!("COPY {rows}"))
     }
 
-    /// Outside of a block the transaction stays with the COPY until it ends.
-    fn end_copy_work(&mut self, work: Work, copy: &mut CopyIn) {
-        self.notices.extend(work.notices.iter().cloned());
-        if let Some(transaction) = self.end_work(work)
-            && copy.loading.transaction.is_none()
-        {
-            copy.loading.transaction = Some(transaction);
+    /// Goes on with the COPY's own transaction, or with the block's.
+    fn resume_work(&mut self, copy: &mut CopyIn) -> Work {
+        match copy.loading.transaction.take() {
+            Some(transaction) => {
+                let now = self.engine.now();
+                self.work_on(transaction, StatementTimes { transaction: now, statement: now }, true)
+            }
+            None => self.begin_work(),
         }
     }
 

@@ -328,6 +328,32 @@ impl TableData {
         parts.chain(buffered).map(unit).collect()
     }
 
+    /// The parts of [`TableData::scan`] that may hold one of these rows.
+    pub fn scan_ids(&self, table: &Arc<Table>, scan: Scan, ids: &[u64]) -> Vec<ScanUnit> {
+        let holds = |first: u64, end: u64| ids.iter().any(|id| (first..end).contains(id));
+        let units = self.scan(table, scan).into_iter();
+        units
+            .filter(|unit| match &unit.source {
+                Source::Rows(rows) => holds(rows.first_id, rows.end_id()),
+                Source::Part(segment, _) => holds(segment.meta.ids.0, segment.meta.ids.1 + 1),
+            })
+            .collect()
+    }
+
+    /// A range that holds the times of all rows; `None` when there are none. For pruning only: it may be
+    /// larger than needed.
+    pub fn hull(&self, table: &Table) -> Option<highwater_model::TimeRange> {
+        let time = table.hypertable.as_ref()?.time_column;
+        let buffered = self.buffer.iter().filter_map(|rows| {
+            let times = times(rows.column(time)?);
+            let (first, last) = (times.iter().flatten().min()?, times.iter().flatten().max()?);
+            Some((*first, *last))
+        });
+        let both = buffered.chain(self.segments.iter().filter_map(|s| s.meta.times));
+        let (first, last) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        Some(highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+    }
+
     /// The newest finite time of a hypertable's rows. Deleted rows that are still kept may count.
     pub fn newest(&self, table: &Table) -> Option<i64> {
         let time = table.hypertable.as_ref()?.time_column;

@@ -1,6 +1,7 @@
 //! `COPY table [(columns)] FROM STDIN | TO STDOUT`, `COPY (query) TO STDOUT`.
 
-use super::{Reader, ident};
+use super::{Options, Reader, ident};
+use crate::text::copy::{CopyFormat, CopyOptions};
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -25,35 +26,6 @@ pub enum CopySource {
     Table(ObjectName, Vec<String>),
     /// A query's rows.
     Query(Box<Query>),
-}
-
-/// A data format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CopyFormat {
-    /// Tab-separated with backslash escapes.
-    #[default]
-    Text,
-    /// Comma-separated values.
-    Csv,
-    /// PostgreSQL's binary format.
-    Binary,
-}
-
-/// How the data looks; `None` is the format's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyOptions {
-    /// The format.
-    pub format: CopyFormat,
-    /// Between columns.
-    pub delimiter: Option<u8>,
-    /// What stands for NULL.
-    pub null: Option<String>,
-    /// Whether the first line names the columns.
-    pub header: bool,
-    /// Around values.
-    pub quote: Option<u8>,
-    /// Before a quote inside a value.
-    pub escape: Option<u8>,
 }
 
 impl Reader<'_> {
@@ -107,7 +79,7 @@ impl Reader<'_> {
     }
 
     fn copy_options(&mut self) -> Result<CopyOptions> {
-        let mut options = CopyOptions::default();
+        let mut given: Options = Vec::new();
         self.word("WITH");
         if self.token(&Token::LParen) {
             loop {
@@ -116,9 +88,9 @@ impl Reader<'_> {
                     Token::Comma | Token::RParen => None,
                     _ => Some(self.option_value()?),
                 };
-                set_option(&mut options, &name, value)?;
+                given.push((name, value));
                 if self.token(&Token::RParen) {
-                    return Ok(options);
+                    return options_of(&given);
                 }
                 if !self.token(&Token::Comma) {
                     return self.expected(", or )");
@@ -127,60 +99,69 @@ impl Reader<'_> {
         }
         // The form without parentheses, from before PostgreSQL 9.
         loop {
-            if self.word("CSV") {
-                options.format = CopyFormat::Csv;
-            } else if self.word("BINARY") {
-                options.format = CopyFormat::Binary;
+            if let Some(format) = ["csv", "binary"].into_iter().find(|f| self.word(f)) {
+                given.push(("format".to_owned(), Some(format.to_owned())));
             } else if self.word("HEADER") {
-                options.header = true;
+                given.push(("header".to_owned(), None));
             } else if let Some(name) = ["delimiter", "null", "quote", "escape"].into_iter().find(|n| self.word(n)) {
                 self.word("AS");
                 let value = self.option_value()?;
-                set_option(&mut options, name, Some(value))?;
+                given.push((name.to_owned(), Some(value)));
             } else {
-                return Ok(options);
+                return options_of(&given);
             }
         }
     }
 }
 
-fn set_option(options: &mut CopyOptions, name: &str, value: Option<String>) -> Result<()> {
-    let text = || value.clone().ok_or_else(|| Error::syntax(format!("COPY option \"{name}\" needs a value")));
-    let byte = || match text()?.as_bytes() {
-        [byte] => Ok(*byte),
-        _ => Err(Error::unsupported(format!("COPY {name} must be a single one-byte character"))),
+/// The options of a COPY from what was written; the format first, because it decides the defaults.
+fn options_of(given: &Options) -> Result<CopyOptions> {
+    let format = given.iter().rev().find(|(name, _)| name == "format").and_then(|(_, value)| value.clone());
+    let format = match format.unwrap_or_default().to_lowercase().as_str() {
+        "" | "text" => CopyFormat::Text,
+        "csv" => CopyFormat::Csv,
+        "binary" => {
+            return Err(Error::unsupported("COPY in the binary format is not supported").hint("Use FORMAT csv or text."));
+        }
+        other => {
+            return Err(Error::invalid_parameter(format!("COPY format \"{other}\" not recognized"))
+                .hint("The formats are text and csv."));
+        }
     };
-    let truth = || match value.as_deref().map(str::to_lowercase).as_deref() {
-        None | Some("true" | "on" | "1" | "match") => Ok(true),
-        Some("false" | "off" | "0") => Ok(false),
-        Some(other) => Err(Error::syntax(format!("{name} requires a Boolean value, not \"{other}\""))),
-    };
-    match name {
-        "format" => {
-            options.format = match text()?.to_lowercase().as_str() {
-                "text" => CopyFormat::Text,
-                "csv" => CopyFormat::Csv,
-                "binary" => CopyFormat::Binary,
-                other => {
-                    return Err(Error::invalid_parameter(format!("COPY format \"{other}\" not recognized"))
-                        .hint("The formats are text, csv and binary."));
+    let mut options = CopyOptions::new(format);
+    let mut escape = None;
+    for (name, value) in given {
+        let text = || value.clone().ok_or_else(|| Error::syntax(format!("COPY option \"{name}\" needs a value")));
+        let byte = || match text()?.as_bytes() {
+            [byte] => Ok(*byte),
+            _ => Err(Error::unsupported(format!("COPY {name} must be a single one-byte character"))),
+        };
+        let truth = || match value.as_deref().map(str::to_lowercase).as_deref() {
+            None | Some("true" | "on" | "1" | "match") => Ok(true),
+            Some("false" | "off" | "0") => Ok(false),
+            Some(other) => Err(Error::syntax(format!("{name} requires a Boolean value, not \"{other}\""))),
+        };
+        match name.as_str() {
+            "format" => {}
+            "delimiter" => options.delimiter = byte()?,
+            "null" => options.null = text()?,
+            "header" => {
+                options.header = truth()?;
+                options.header_match = value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("match"));
+            }
+            "quote" => options.quote = byte()?,
+            "escape" => escape = Some(byte()?),
+            "freeze" => drop(truth()?),
+            "encoding" => {
+                let encoding = text()?.to_lowercase().replace(['-', '_'], "");
+                if encoding != "utf8" && encoding != "sqlascii" {
+                    return Err(Error::unsupported(format!("COPY encoding \"{}\" is not supported", text()?))
+                        .hint("Highwater reads and writes UTF-8."));
                 }
             }
+            other => return Err(Error::syntax(format!("option \"{other}\" not recognized"))),
         }
-        "delimiter" => options.delimiter = Some(byte()?),
-        "null" => options.null = Some(text()?),
-        "header" => options.header = truth()?,
-        "quote" => options.quote = Some(byte()?),
-        "escape" => options.escape = Some(byte()?),
-        "freeze" => drop(truth()?),
-        "encoding" => {
-            let encoding = text()?.to_lowercase().replace(['-', '_'], "");
-            if encoding != "utf8" && encoding != "sqlascii" {
-                return Err(Error::unsupported(format!("COPY encoding \"{}\" is not supported", text()?))
-                    .hint("Highwater reads and writes UTF-8."));
-            }
-        }
-        other => return Err(Error::syntax(format!("option \"{other}\" not recognized"))),
     }
-    Ok(())
+    options.escape = escape.unwrap_or(options.quote);
+    Ok(options)
 }
