@@ -100,8 +100,9 @@ import json, sys
 messages = (json.loads(line) for line in open(sys.argv[1]) if line.startswith("{"))
 print(*sorted({m["executable"] for m in messages if m.get("executable")}), sep="\n")
 PYTHON
-    # The clients step left the instrumented server here; a run of chosen steps may not have built it.
-    [[ ! -x $TARGET/debug/highwater ]] || echo "$TARGET/debug/highwater" >>"$PROFILES/objects"
+    # The server that the clients talked to; built again because a plain build may have taken its place.
+    instrumented cargo build --locked --workspace --bins --quiet
+    echo "$TARGET/debug/highwater" >>"$PROFILES/objects"
     mapfile -t objects < <(sort -u "$PROFILES/objects")
     "$TARGET/coverage-tool/release/highwater-coverage" \
         "$PROFILES" "$ROOT" "$COVERAGE_FLOOR" "$COVERED" "${objects[@]}"
