@@ -296,6 +296,26 @@ def test_a_notice_reaches_the_client():
         equal(notices, ['continuous aggregate "noticed_hourly" is already up-to-date'])
 
 
+def test_a_rolled_back_write_makes_nothing_pending():
+    with connect(autocommit=True) as connection:
+        table(connection, "undone")
+        connection.execute("INSERT INTO undone VALUES ('2026-03-01 10:20Z', 'a', 1)")
+        connection.execute(
+            "CREATE MATERIALIZED VIEW undone_hourly WITH (timescaledb.continuous) AS"
+            " SELECT time_bucket('1 hour', time) AS bucket, count(*) AS n FROM undone GROUP BY 1"
+        )
+        notices = []
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        with connection.transaction(force_rollback=True):
+            connection.execute("INSERT INTO undone VALUES ('2026-03-01 10:30Z', 'a', 1)")
+        with connection.transaction():
+            connection.execute("INSERT INTO undone VALUES ('2026-03-05 10:30Z', 'kept', 1)")
+            with connection.transaction(force_rollback=True):
+                connection.execute("DELETE FROM undone WHERE sensor = 'a'")
+        connection.execute("CALL refresh_continuous_aggregate('undone_hourly', '2026-03-01', '2026-03-02')")
+        equal(notices, ['continuous aggregate "undone_hourly" is already up-to-date'])
+
+
 def test_a_query_can_be_cancelled():
     with connect(autocommit=True) as connection:
         timer = threading.Timer(0.3, connection.cancel_safe)
