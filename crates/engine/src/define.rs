@@ -6,7 +6,7 @@ mod table;
 
 pub use aggregate::{alter_aggregate, create_aggregate};
 pub use hypertable::{Partition, make_hypertable};
-pub use table::{create_table, set_table_options};
+pub use table::{create_table, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, ident};

@@ -18,11 +18,12 @@ use crate::state::{collect, stats};
 use crate::{Error, Result, parse};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
+use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::core::get_field;
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, coalesce_fn, lit};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use highwater_model::{Bucket, ColumnType, Interval, TableId, TimeType};
 use highwater_store::schema::{arrow_type, column_type};
 use std::collections::BTreeSet;
@@ -288,7 +289,7 @@ impl Definition {
                 }
                 Role::Visible => match &self.having {
                     None => lit(true).alias(VISIBLE),
-                    Some(having) => coalesce_fn(vec![having.clone(), lit(false)]).alias(VISIBLE),
+                    Some(having) => coalesce(vec![having.clone(), lit(false)]).alias(VISIBLE),
                 },
                 Role::State => bare(column.name),
             });
@@ -300,7 +301,7 @@ impl Definition {
         let state = &self.states[call.state];
         let column = |i: usize| bare(state.columns[i].0.clone());
         Ok(match &state.source {
-            StateSource::Count(_) => coalesce_fn(vec![column(0), lit(0i64)]),
+            StateSource::Count(_) => coalesce(vec![column(0), lit(0i64)]),
             StateSource::Extreme(..) => column(0),
             StateSource::Stats { needs, data_type, .. } => {
                 let kind = call.kind.expect("calls with this state have a kind");
@@ -531,7 +532,7 @@ fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
         }
         _ => None,
     };
-    let wrong = |e: highwater_model::BucketError| Error::new(e.sqlstate(), e.to_string());
+    let wrong = |e: highwater_model::bucket::BucketError| Error::new(e.sqlstate(), e.to_string());
     if time_type.is_integer() {
         let width = constants.first().and_then(whole).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
         let offset = constants.get(1).and_then(whole).unwrap_or(0);

@@ -3,7 +3,7 @@
 use crate::database::Engine;
 use crate::session::Session;
 use crate::{Error, Result, job};
-use highwater_store::disk::{Disk, LocalDisk, MemoryDisk};
+use highwater_store::disk::{Disk, Local, Memory};
 use highwater_store::{Clock, Store, StoreOptions, SystemClock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -91,8 +91,12 @@ impl Instance {
 
     async fn open_database(self: &Arc<Self>, name: &str) -> Result<()> {
         let disk: Arc<dyn Disk> = match &self.options.data_dir {
-            None => Arc::new(MemoryDisk::new()),
-            Some(dir) => Arc::new(LocalDisk::open(&dir.join("db").join(encoded(name)))?),
+            None => Arc::new(Memory::default()),
+            Some(dir) => {
+                let path = dir.join("db").join(encoded(name));
+                let opened = Local::new(&path);
+                Arc::new(opened.map_err(|e| Error::new("58030", format!("cannot open {}: {e}", path.display())))?)
+            },
         };
         let store = tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
         let engine = Engine::new(name, store, self.options.clock.clone(), self.options.memory_limit)?;

@@ -41,6 +41,8 @@ pub enum Statement {
     },
     /// ALTER TABLE … SET (…) or RESET (…).
     SetTableOptions(ObjectName, Options),
+    /// ALTER TABLE … SET SCHEMA.
+    SetTableSchema(ObjectName, Ident),
     /// REFRESH MATERIALIZED VIEW.
     RefreshMaterializedView(ObjectName),
     /// COPY.
@@ -490,6 +492,11 @@ impl Reader<'_> {
         self.words(&["IF", "EXISTS"]);
         self.word("ONLY");
         let name = self.name()?;
+        if self.words(&["SET", "SCHEMA"]) {
+            let schema = self.identifier()?;
+            self.finish()?;
+            return Ok(Statement::SetTableSchema(name, schema));
+        }
         let storage = (self.word("SET") || self.word("RESET")) && self.parser.peek_token().token == Token::LParen;
         if storage {
             let options = self.options()?;

@@ -29,9 +29,9 @@ use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
 use highwater_model::{ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Scans of fewer rows than this are not worth a second thread.
 const PARALLEL_ROWS: u64 = 200_000;
@@ -48,7 +48,7 @@ pub struct Planner {
     state: SessionState,
     row_ids: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
-    depth: Cell<usize>,
+    depth: AtomicUsize,
 }
 
 impl Planner {
@@ -62,7 +62,7 @@ impl Planner {
             user: user.to_owned(),
             row_ids: false,
             overrides: HashMap::new(),
-            depth: Cell::new(0),
+            depth: AtomicUsize::new(0),
         }
     }
 
@@ -236,12 +236,12 @@ impl Planner {
     }
 
     fn nested<T>(&self, plan: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.depth.get() >= VIEW_DEPTH {
-            return Err(Error::new("42P17", "infinite recursion detected in a view"));
-        }
-        self.depth.set(self.depth.get() + 1);
-        let result = plan();
-        self.depth.set(self.depth.get() - 1);
+        let depth = self.depth.fetch_add(1, Ordering::Relaxed);
+        let result = match depth < VIEW_DEPTH {
+            true => plan(),
+            false => Err(Error::new("54001", "views refer to views too deeply")),
+        };
+        self.depth.fetch_sub(1, Ordering::Relaxed);
         result
     }
 }

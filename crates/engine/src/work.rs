@@ -137,6 +137,7 @@ impl Work {
                 define::alter_aggregate(self, name, *if_exists, action)
             }
             Statement::SetTableOptions(name, options) => define::set_table_options(self, name, options),
+            Statement::SetTableSchema(name, schema) => define::set_schema(self, name, schema),
             Statement::RefreshMaterializedView(name) => {
                 let cagg = self.cagg_of(&parse::name_parts(name))?;
                 Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))

@@ -340,6 +340,19 @@ pub fn set_table_options(work: &mut Work, name: &ast::ObjectName, options: &Opti
     done("ALTER TABLE")
 }
 
+/// ALTER TABLE … SET SCHEMA.
+pub fn set_schema(work: &mut Work, name: &ast::ObjectName, schema: &ast::Ident) -> Result<Outcome> {
+    let table = work.table(name)?;
+    let schema = ident(schema);
+    if !work.transaction.version().catalog().schemas.contains_key(&schema) {
+        return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
+    }
+    let changed = Table { schema, ..table.as_ref().clone() };
+    aggregate::rename_source(work, &table, &changed)?;
+    work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+    done("ALTER TABLE")
+}
+
 /// ALTER TABLE.
 pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Outcome> {
     let parts = parse::name_parts(&alter.name);
@@ -475,14 +488,6 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             if changed.indexes.len() == before && !if_exists {
                 return Err(Error::new("42704", format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name)));
             }
-        }
-        AlterTableOperation::SetSchema { schema_name } => {
-            let schema = parse::name_parts(schema_name).pop().unwrap_or_default();
-            if !work.transaction.version().catalog().schemas.contains_key(&schema) {
-                return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
-            }
-            changed.schema = schema;
-            aggregate::rename_source(work, table, &changed)?;
         }
         AlterTableOperation::OwnerTo { .. } => return Ok(()),
         other => return Err(Error::unsupported(format!("ALTER TABLE {other} is not supported"))),

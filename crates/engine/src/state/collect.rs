@@ -13,6 +13,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::functions_nested::flatten::flatten_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::create_physical_sort_expr;
@@ -94,7 +95,7 @@ impl Finish {
         let offset = args.len();
         let sort = call.params.order_by.iter().enumerate().map(|(i, s)| {
             let sort = datafusion::logical_expr::SortExpr::new(column(offset + i), s.asc, s.nulls_first);
-            create_physical_sort_expr(&sort, &kept, session.execution_props())
+            create_physical_sort_expr(&sort, &kept, session.execution_props(), &PhysicalPlanningContext::default())
         });
         let sort = sort.collect::<Result<Vec<_>>>()?;
         let order = call.params.order_by.iter().enumerate().map(|(i, s)| {

@@ -847,6 +847,15 @@ impl GroupsAccumulator for ManyGroups {
         self.stats.take(emit).arrays()
     }
 
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        // Each row is a group of its own.
+        let rows = values[0].len();
+        let groups: Vec<usize> = (0..rows).collect();
+        let mut each = ManyGroups { stats: Stats::new(self.stats.numbers, self.stats.needs), mode: self.mode };
+        each.update_batch(values, &groups, filter, rows)?;
+        each.stats.arrays()
+    }
+
     fn size(&self) -> usize {
         self.stats.size()
     }
