@@ -178,3 +178,27 @@ fn a_scan_may_ask_for_times_without_showing_them() {
         store.checkpoint().unwrap();
     }
 }
+
+#[test]
+fn many_small_inserts_of_one_transaction_are_kept_like_one() {
+    for (inline_bytes, segments) in [(1 << 20, 0), (2 << 10, 1)] {
+        let disk = Arc::new(Memory::default());
+        let options = StoreOptions { inline_bytes, ..StoreOptions::default() };
+        let store = Store::open(disk.clone(), Arc::new(SystemClock), options.clone()).unwrap();
+        let mut shadow = Shadow::default();
+        let mut steps: Vec<Step> = (0..60).map(|i| Step::Insert(1 + i as u32 / 30, rows(i * 3, 2, 1))).collect();
+        steps.insert(20, Step::Delete(1, 10, 40));
+        for step in
+            [Step::Create(1, true), Step::Create(2, false), Step::Insert(1, vec![row(9000, "z")]), Step::All(steps)]
+        {
+            assert!(run(&store, &step).unwrap() && shadow.step(&step));
+        }
+        assert_eq!(shadow.differs(&store.snapshot()), None);
+        assert!(!run(&store, &Step::Insert(1, rows(0, 2, 1))).unwrap(), "its keys are known");
+        let data = store.snapshot().table(TableId(1));
+        assert!(data.segments.len() >= segments && data.buffer.len() <= 4, "{} batches", data.buffer.len());
+        drop(store);
+        let store = Store::open(disk, Arc::new(SystemClock), options).unwrap();
+        assert_eq!(shadow.differs(&store.snapshot()), None);
+    }
+}
