@@ -9,7 +9,9 @@
 //! ```
 
 pub mod error;
+pub mod function;
 pub mod instance;
+pub mod operator;
 pub mod session;
 pub mod text;
 

@@ -1,0 +1,21 @@
+//! Functions that PostgreSQL and TimescaleDB have and DataFusion has not, or means differently.
+
+pub mod context;
+pub mod date_part;
+pub mod define;
+pub mod time_bucket;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use datafusion::logical_expr::ScalarUDF;
+use std::sync::Arc;
+
+/// All scalar functions, operators included, to be registered after DataFusion's own.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let mut all = crate::operator::arithmetic::operators();
+    all.extend([crate::operator::plan::negative(), crate::operator::plan::interval_key()]);
+    all.push(Arc::new(time_bucket::time_bucket()));
+    all.extend([date_part::extract(), date_part::date_part()]);
+    all
+}
