@@ -3,6 +3,8 @@
 pub mod context;
 pub mod date_part;
 pub mod define;
+pub mod template;
+pub mod time;
 pub mod time_bucket;
 
 #[cfg(test)]
@@ -16,6 +18,12 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     let mut all = crate::operator::arithmetic::operators();
     all.extend([crate::operator::plan::negative(), crate::operator::plan::interval_key()]);
     all.push(Arc::new(time_bucket::time_bucket()));
-    all.extend([date_part::extract(), date_part::date_part()]);
+    all.extend(time::functions());
+    all.extend(template::functions());
+    all.extend(date_part::extracts());
+    all.push(date_part::date_part());
     all
 }
+
+#[cfg(test)]
+mod tests;

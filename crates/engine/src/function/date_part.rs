@@ -1,6 +1,6 @@
 //! `extract` and `date_part`.
 
-use super::define::{Call, function, takes, takes_and};
+use super::define::{Call, Overload, function, takes, takes_and};
 use crate::error::{Error, Result};
 use crate::operator::kernel::{Argument, array, map, null, rowwise};
 use crate::operator::operand::Kind;
@@ -18,27 +18,39 @@ use highwater_model::time::calendar::{civil_from_days, days_from_civil, split_da
 use highwater_model::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, Zone};
 use std::sync::{Arc, LazyLock};
 
-/// `extract(field FROM x)`, which is `numeric`.
-///
-/// PostgreSQL shows as many digits as the field has: six for seconds and the epoch, three for milliseconds, none
-/// for the others. A column of ours has six for all; a literal field gives its own.
-pub fn extract() -> Arc<ScalarUDF> {
-    static EXTRACT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-        const OVERLOADS: &[super::define::Overload] = &[
-            takes_and(&[Kind::Text, Kind::Timestamptz], numeric, run_numeric),
-            takes_and(&[Kind::Text, Kind::Timestamp], numeric, run_numeric),
-            takes_and(&[Kind::Text, Kind::Date], numeric, run_numeric),
-            takes_and(&[Kind::Text, Kind::Interval], numeric, run_numeric),
-            takes_and(&[Kind::Text, Kind::Time], numeric, run_numeric),
-        ];
-        function("extract", Volatility::Stable, OVERLOADS)
-    });
-    Arc::clone(&EXTRACT)
+/// `extract(field FROM x)`, which is `numeric` with as many digits after the point as the field can have.
+pub fn extract(field: &str) -> Arc<ScalarUDF> {
+    static EXTRACT: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(extracts);
+    let place = match Part::parse(field, "timestamp with time zone") {
+        Ok(Part::Second | Part::Epoch | Part::Julian) | Err(_) => 2,
+        Ok(Part::Milliseconds) => 1,
+        Ok(_) => 0,
+    };
+    Arc::clone(&EXTRACT[place])
+}
+
+/// `extract` for fields of 0, 3 and 6 digits after the point.
+pub fn extracts() -> Vec<Arc<ScalarUDF>> {
+    const fn overloads(gives: fn(&[DataType]) -> DataType) -> [Overload; 5] {
+        [
+            takes_and(&[Kind::Text, Kind::Timestamptz], gives, run_numeric),
+            takes_and(&[Kind::Text, Kind::Timestamp], gives, run_numeric),
+            takes_and(&[Kind::Text, Kind::Date], gives, run_numeric),
+            takes_and(&[Kind::Text, Kind::Interval], gives, run_numeric),
+            takes_and(&[Kind::Text, Kind::Time], gives, run_numeric),
+        ]
+    }
+    let stable = |name, gives| function(name, Volatility::Stable, &overloads(gives));
+    vec![
+        stable("extract_0", |_| DataType::Decimal128(20, 0)),
+        stable("extract_3", |_| DataType::Decimal128(23, 3)),
+        stable("extract", |_| DataType::Decimal128(26, SCALE)),
+    ]
 }
 
 /// `date_part(field, x)`, which is `double precision`.
 pub fn date_part() -> Arc<ScalarUDF> {
-    const OVERLOADS: &[super::define::Overload] = &[
+    const OVERLOADS: &[Overload] = &[
         takes(&[Kind::Text, Kind::Timestamptz], Kind::Double, run_double),
         takes(&[Kind::Text, Kind::Timestamp], Kind::Double, run_double),
         takes(&[Kind::Text, Kind::Date], Kind::Double, run_double),
@@ -48,10 +60,7 @@ pub fn date_part() -> Arc<ScalarUDF> {
     function("date_part", Volatility::Stable, OVERLOADS)
 }
 
-fn numeric(_: &[DataType]) -> DataType {
-    DataType::Decimal128(26, SCALE)
-}
-
+/// Values are kept in millionths.
 const SCALE: i8 = 6;
 
 /// A part of a date, time or interval.

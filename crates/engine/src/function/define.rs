@@ -18,8 +18,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use highwater_model::time::Clockface;
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// One call of a function.
 #[derive(Debug)]
@@ -78,15 +79,28 @@ pub const fn takes_and(takes: &'static [Kind], gives: fn(&[DataType]) -> DataTyp
 }
 
 /// Declares a function.
-pub fn function(name: &'static str, volatility: Volatility, overloads: &'static [Overload]) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::from(Function { name, overloads, signature: Signature::user_defined(volatility) }))
+pub fn function(name: &'static str, volatility: Volatility, overloads: &[Overload]) -> Arc<ScalarUDF> {
+    let overloads = overloads.to_vec();
+    // Whoever registers functions by their aliases as well must not find DataFusion's again.
+    let aliases = datafusion_aliases().get(name).cloned().unwrap_or_default();
+    Arc::new(ScalarUDF::from(Function { name, overloads, aliases, signature: Signature::user_defined(volatility) }))
+}
+
+/// Other names of DataFusion's functions.
+fn datafusion_aliases() -> &'static HashMap<String, Vec<String>> {
+    static ALIASES: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+        let all = datafusion::functions::all_default_functions();
+        all.iter().map(|f| (f.name().to_owned(), f.aliases().to_vec())).collect()
+    });
+    &ALIASES
 }
 
 /// A function with overloads.
 #[derive(Debug)]
 pub struct Function {
     name: &'static str,
-    overloads: &'static [Overload],
+    overloads: Vec<Overload>,
+    aliases: Vec<String>,
     signature: Signature,
 }
 
@@ -122,18 +136,21 @@ fn fit(from: Kind, to: Kind) -> Option<u32> {
 impl Function {
     /// The overload that PostgreSQL would choose.
     ///
-    /// * `literal_text` – whether a text may be a literal whose type is still to be found.
-    fn choose(&self, kinds: &[Kind], literal_text: bool) -> Option<&'static Overload> {
-        let score = |overload: &&'static Overload| {
+    /// * `literals` – whether a text or bigint may be a literal whose type is still to be found.
+    fn choose(&self, kinds: &[Kind], literals: bool) -> Option<&Overload> {
+        let score = |overload: &Overload| {
             (overload.takes.len() == kinds.len()).then_some(())?;
             kinds.iter().zip(overload.takes).try_fold(0u32, |sum, (from, to)| {
-                let fit = fit(*from, *to).or_else(|| (literal_text && *from == Kind::Text).then_some(1))?;
-                Some(sum + fit)
+                let literal = match (from, to) {
+                    (Kind::Text, _) | (Kind::BigInt, Kind::Integer) => Some(1),
+                    _ => None,
+                };
+                Some(sum + fit(*from, *to).or(literal.filter(|_| literals))?)
             })
         };
-        let mut best: Option<(&'static Overload, u32)> = None;
-        for overload in self.overloads {
-            if let Some(score) = score(&overload)
+        let mut best: Option<(&Overload, u32)> = None;
+        for overload in &self.overloads {
+            if let Some(score) = score(overload)
                 && best.is_none_or(|(_, best)| score > best)
             {
                 best = Some((overload, score));
@@ -148,7 +165,7 @@ impl Function {
             .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
     }
 
-    fn overload(&self, types: &[DataType]) -> Result<&'static Overload> {
+    fn overload(&self, types: &[DataType]) -> Result<&Overload> {
         let kinds: Vec<Kind> = types.iter().map(Kind::of).collect();
         self.choose(&kinds, true).ok_or_else(|| self.unknown(types))
     }
@@ -190,6 +207,10 @@ fn target(from: &DataType, kind: Kind) -> DataType {
 impl ScalarUDFImpl for Function {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
     }
 
     fn signature(&self) -> &Signature {

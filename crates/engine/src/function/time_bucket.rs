@@ -87,6 +87,9 @@ impl TimeBucket {
         let operands: Option<Vec<Operand>> = args.iter().map(|a| Operand::new(a.clone(), schema)).collect();
         let Some(operands) = operands.filter(|o| (2..=5).contains(&o.len())) else { return Ok(args) };
         let time = match operands[1].kind {
+            Kind::Text => {
+                return Err(no_function(&operands.iter().map(|o| o.data_type.clone()).collect::<Vec<_>>()));
+            }
             Kind::Unknown if operands[0].kind.is_integer() => operands[0].data_type.clone(),
             Kind::Unknown => timestamptz(),
             _ => operands[1].data_type.clone(),

@@ -41,7 +41,11 @@ impl ExprPlanner for PgPlanner {
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(crate::function::date_part::extract().call(args)))
+        let field = match args.first() {
+            Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _)) => field.to_lowercase(),
+            _ => String::new(),
+        };
+        Ok(PlannerResult::Planned(crate::function::date_part::extract(&field).call(args)))
     }
 }
 
