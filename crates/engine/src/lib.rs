@@ -8,9 +8,31 @@
 //! # Ok(()) }
 //! ```
 
+mod administration;
+mod convert;
+mod copy;
+mod database;
+mod define;
+mod definition;
 pub mod error;
+mod function;
+mod information;
 pub mod instance;
+mod job;
+mod meaning;
+mod names;
+mod parse;
+mod query;
+mod realtime;
+mod refresh;
 pub mod session;
+pub mod setting;
+mod state;
+mod table;
+pub mod text;
+mod types;
+mod work;
+mod write;
 
 pub use error::{Error, Notice, Result};
 pub use instance::{Instance, InstanceOptions};

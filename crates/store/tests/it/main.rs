@@ -1,0 +1,5 @@
+//! The store as its users see it: histories, crashes, conflicts.
+
+mod shadow;
+
+mod crashes;
