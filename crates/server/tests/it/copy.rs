@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{SinkExt, TryStreamExt};
 use std::pin::pin;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rows_are_copied_in_and_out() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -29,7 +29,7 @@ async fn rows_are_copied_in_and_out() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn large_pieces_are_copied_in() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -43,7 +43,7 @@ async fn large_pieces_are_copied_in() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failed_copy_keeps_nothing_and_leaves_the_connection_usable() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -68,7 +68,7 @@ async fn a_failed_copy_keeps_nothing_and_leaves_the_connection_usable() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn another_message_within_copy_data_ends_the_connection() {
     let server = TestServer::start().await;
     let client = server.client().await;

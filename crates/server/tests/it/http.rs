@@ -13,7 +13,7 @@ async fn get(server: &TestServer, path: &str) -> String {
     answer
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn health_and_readiness_are_told() {
     let server = TestServer::start().await;
     let health = get(&server, "/health").await;

@@ -8,6 +8,8 @@ mod http;
 mod raw;
 mod simple;
 
+use bytes::Bytes;
+use futures::SinkExt;
 use highwater_server::{Server, Settings};
 use std::ops::Deref;
 use tempfile::TempDir;
@@ -67,6 +69,14 @@ fn database_error(e: &tokio_postgres::Error) -> &DbError {
     e.as_db_error().unwrap_or_else(|| panic!("an error of the server and not {e:?}"))
 }
 
-/// A statement that takes much longer than any test waits, in small steps.
-const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100) a(x), generate_series(1, 10000000000) b(y) \
-                       WHERE x + y = 7";
+/// Makes a table `numbers` of `x` from 1 to `count`.
+async fn number(client: &Client, count: usize) {
+    client.batch_execute("CREATE TABLE numbers (x int)").await.expect("the table is new");
+    let mut sink = std::pin::pin!(client.copy_in("COPY numbers FROM STDIN").await.expect("a COPY"));
+    let lines: String = (1..=count).map(|n| format!("{n}\n")).collect();
+    sink.send(Bytes::from(lines)).await.expect("it takes the rows");
+    sink.finish().await.expect("it keeps the rows");
+}
+
+/// A statement on 100,000 numbers that takes much longer than any test waits, in small steps.
+const ENDLESS: &str = "SELECT sum(random()) FROM numbers a, numbers b";

@@ -1,7 +1,7 @@
 //! The simple query protocol.
 
 use crate::raw::{Message, Raw};
-use crate::{TestServer, database_error};
+use crate::{TestServer, database_error, number};
 use tokio_postgres::SimpleQueryMessage;
 
 fn rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
@@ -14,7 +14,7 @@ fn rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_statement_of_a_string_is_answered() {
     let server = TestServer::start().await;
     let mut raw = Raw::start(&server).await;
@@ -29,7 +29,7 @@ async fn each_statement_of_a_string_is_answered() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_empty_string_is_answered() {
     let server = TestServer::start().await;
     let mut raw = Raw::start(&server).await;
@@ -40,7 +40,7 @@ async fn an_empty_string_is_answered() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_error_skips_the_rest_and_its_position_counts_from_the_beginning() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -55,7 +55,7 @@ async fn an_error_skips_the_rest_and_its_position_counts_from_the_beginning() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_statements_of_a_string_are_one_transaction() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -69,7 +69,7 @@ async fn the_statements_of_a_string_are_one_transaction() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failed_block_refuses_until_it_ends() {
     let server = TestServer::start().await;
     let mut raw = Raw::start(&server).await;
@@ -83,11 +83,12 @@ async fn a_failed_block_refuses_until_it_ends() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn large_results_arrive_whole() {
     let server = TestServer::start().await;
     let client = server.client().await;
-    let found = client.simple_query("SELECT x FROM generate_series(1, 100000) g(x)").await.unwrap();
+    number(&client, 100_000).await;
+    let found = client.simple_query("SELECT x FROM numbers").await.unwrap();
     let found = rows(&found);
     assert_eq!(found.len(), 100_000);
     let sum: i64 = found.iter().map(|row| row[0].as_deref().unwrap().parse::<i64>().unwrap()).sum();
@@ -95,7 +96,7 @@ async fn large_results_arrive_whole() {
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn bytes_that_are_not_utf8_are_an_error_and_no_more() {
     let server = TestServer::start().await;
     let mut raw = Raw::start(&server).await;
