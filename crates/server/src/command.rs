@@ -26,8 +26,14 @@ enum Command {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Deep expressions are planned recursively.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build();
+    // More threads than processors: a query may compute for long without letting others in, and the system then
+    // shares the processors. Deep expressions are planned recursively.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((2 * processors).max(8))
+        .thread_stack_size(8 << 20)
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => {
