@@ -3,6 +3,7 @@
 pub mod context;
 pub mod date_part;
 pub mod define;
+pub mod generate_series;
 pub mod template;
 pub mod time;
 pub mod time_bucket;

@@ -11,6 +11,7 @@
 pub mod collect;
 pub mod stats;
 
+use crate::function::generate_series::GenerateSeries;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -25,5 +26,8 @@ pub fn register(state: SessionState) -> SessionState {
     }
     let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     scalars.extend(crate::function::all());
-    SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).with_scalar_functions(scalars).build()
+    let mut state =
+        SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).with_scalar_functions(scalars).build();
+    state.register_udtf("generate_series", Arc::new(GenerateSeries));
+    state
 }

@@ -162,7 +162,7 @@ impl AggregateOptions {
                 Some("materialized_only") => read.materialized_only = Some(truth()?),
                 // Groups are how rows are sorted here; there is no separate index to make.
                 Some("create_group_indexes") | Some("finalized") => drop(truth()?),
-                Some(other) => return Err(Error::new("42703", format!("unrecognized parameter \"timescaledb.{other}\""))),
+                Some(other) => return Err(Error::invalid_parameter(format!("unrecognized parameter \"timescaledb.{other}\""))),
                 None => return Err(Error::unsupported(format!("option \"{name}\" is not supported for a continuous aggregate"))),
             }
         }
