@@ -1,7 +1,7 @@
 //! How fast it is; prints numbers next to the limit of the machine. Run alone, optimized:
 //! `cargo test -p highwater-store --release --test it -- --ignored --nocapture --test-threads 1 speed`
 
-use crate::shadow::{CHUNK, SERIES, Step, TIME, VALUE, batch, hypertable, run};
+use crate::shadow::{SERIES, TIME, VALUE, batch, hypertable};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use highwater_model::{CatalogChange, Column, ColumnId, ColumnType, RangeSet, Table, TimeRange};
 use highwater_store::disk::Local;
@@ -42,18 +42,29 @@ fn speed_of_small_commits() {
         count as f64 / start.elapsed().as_secs_f64()
     };
     let store = open(&dir, StoreOptions::default());
-    run(&store, &Step::Create(1, true)).unwrap();
-    let table = Arc::new(hypertable(1, true));
+    let mut table = hypertable(1, true);
+    table.hypertable.as_mut().unwrap().chunk_interval = 1 << 50;
+    let table = Arc::new(table);
+    define(&store, &table);
     for round in 0..3 {
         let before = raw(Duration::from_secs(1));
         let (start, mut count) = (Instant::now(), 0);
+        let mut parts = [Duration::ZERO; 3];
         while start.elapsed() < Duration::from_secs(2) {
             let row = (round * 1_000_000 + count, "a".to_owned(), count);
+            let t0 = Instant::now();
             let mut transaction = store.begin();
             transaction.insert(&table, batch(&table, &[row])).unwrap();
-            transaction.commit().unwrap().wait().unwrap();
+            let t1 = Instant::now();
+            let ticket = transaction.commit().unwrap();
+            let t2 = Instant::now();
+            ticket.wait().unwrap();
+            parts[0] += t1 - t0;
+            parts[1] += t2 - t1;
+            parts[2] += t2.elapsed();
             count += 1;
         }
+        println!("insert, commit, wait: {:?}", parts.map(|p| p / count as u32));
         let rate = count as f64 / start.elapsed().as_secs_f64();
         let raw = (before + raw(Duration::from_secs(1))) / 2.0;
         println!("1 client, 1 row: {rate:.0} commits/s, raw fdatasync {raw:.0}/s, ratio {:.2}", rate / raw);
@@ -66,7 +77,7 @@ fn speed_of_small_commits() {
                 scope.spawn(move || {
                     let mut count = 0i64;
                     while start.elapsed() < Duration::from_secs(2) {
-                        let first = i64::from(size * 100) * CHUNK + count * i64::from(size);
+                        let first = (i64::from(clients * size) << 32) + count * i64::from(size);
                         let rows: Vec<_> = (0..i64::from(size)).map(|i| (first + i, format!("c{client}"), i)).collect();
                         let mut transaction = store.begin();
                         transaction.insert(&table, batch(&table, &rows)).unwrap();
