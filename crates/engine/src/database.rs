@@ -1,5 +1,6 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
+use crate::function::context::SessionClock;
 use crate::query::StatementTimes;
 use crate::setting::Settings;
 use crate::Result;
@@ -44,8 +45,12 @@ impl Engine {
     }
 
     /// The planning configuration for a statement.
-    pub fn state(&self, settings: &Settings, _times: StatementTimes) -> SessionState {
+    pub fn state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
         let mut state = self.state.clone();
+        state.config_mut().options_mut().extensions.insert(SessionClock {
+            transaction_start_micros: times.transaction,
+            statement_start_micros: times.statement,
+        });
         let zone = settings.time_zone();
         if zone != "UTC" {
             state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());

@@ -1,15 +1,29 @@
-//! Placeholder until the functions are merged.
+//! Functions that PostgreSQL and TimescaleDB have and DataFusion has not, or means differently.
 
-use crate::Result;
-use datafusion::catalog::TableProvider;
-use datafusion::common::ScalarValue;
-use datafusion::execution::session_state::SessionState;
+pub mod context;
+pub mod date_part;
+pub mod define;
+pub mod template;
+pub mod time;
+pub mod time_bucket;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use datafusion::logical_expr::ScalarUDF;
 use std::sync::Arc;
 
-/// Makes the rows of a table function from its arguments.
-pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn TableProvider>>;
-
-/// The table function with this name.
-pub fn table_function(_name: &str) -> Option<TableFunction> {
-    None
+/// All scalar functions, operators included, to be registered after DataFusion's own.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let mut all = crate::operator::arithmetic::operators();
+    all.extend([crate::operator::plan::negative(), crate::operator::plan::interval_key()]);
+    all.push(Arc::new(time_bucket::time_bucket()));
+    all.extend(time::functions());
+    all.extend(template::functions());
+    all.extend(date_part::extracts());
+    all.push(date_part::date_part());
+    all
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::table::StoreTable;
 use crate::{Error, Result, information, meaning, names, parse, realtime, types};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
@@ -49,15 +49,19 @@ pub struct Planner {
     row_ids: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     depth: AtomicUsize,
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
 impl Planner {
     /// A planner for a statement that sees `version`.
     pub fn new(engine: &Arc<Engine>, version: &Version, settings: &Settings, user: &str, times: StatementTimes) -> Self {
+        let state = engine.state(settings, times);
         Planner {
             engine: engine.clone(),
             version: version.clone(),
-            state: engine.state(settings, times),
+            // The setting was checked when it was set.
+            expr_planners: meaning::planners(&state).unwrap_or_else(|_| state.expr_planners().to_vec()),
+            state,
             settings: settings.clone(),
             user: user.to_owned(),
             row_ids: false,
@@ -118,7 +122,7 @@ impl Planner {
     /// Plans a query. Columns have PostgreSQL's names, repeated ones marked; see [`names::displayed`].
     pub fn plan_query(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
         let mut query = query.clone();
-        meaning::prepare(&mut query)?;
+        meaning::prepare(&mut query);
         names::name_columns(&mut query);
         let statement = ast::Statement::Query(Box::new(query));
         let mut context = PlannerContext::new().with_prepare_param_data_types(
@@ -135,7 +139,7 @@ impl Planner {
     /// Plans the expressions of a statement over rows of `schema`.
     pub fn plan_expr(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let mut expr = expr.clone();
-        meaning::prepare_expr(&mut expr)?;
+        meaning::prepare(&mut expr);
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
         meaning::apply_expr(planned, schema, &self.state)
@@ -299,10 +303,10 @@ impl ContextProvider for Planner {
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let bare = name.rsplit('.').next().unwrap_or(name);
         let args = args.into_iter().map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state)).collect::<Result<Vec<_>>>()?;
-        match crate::function::table_function(bare) {
+        match self.state.table_functions().get(bare) {
             Some(function) => {
-                let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
-                Ok(provider_as_source(function(&values, &self.state)?))
+                let values = args.iter().map(|arg| Ok(Expr::Literal(self.constant_of(arg)?, None))).collect::<Result<Vec<_>>>()?;
+                Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&values, &self.state))?))
             }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }
@@ -313,7 +317,7 @@ impl ContextProvider for Planner {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state.expr_planners()
+        &self.expr_planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {

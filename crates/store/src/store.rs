@@ -255,12 +255,9 @@ impl Store {
     pub(crate) fn write_segments(
         &self,
         table: &Arc<Table>,
-        first_id: u64,
-        batch: &RecordBatch,
+        rows: NewRows,
         version: &Version,
     ) -> Result<Vec<(Arc<Segment>, RangeSet)>> {
-        let ids = UInt64Array::from_iter_values(first_id..first_id + batch.num_rows() as u64);
-        let rows = NewRows { batch: batch.clone(), ids };
         let grain = version.touch_grain(table.id);
         let time = table.hypertable.as_ref().map(|h| h.time_column);
         let mut segments = Vec::new();
@@ -288,7 +285,7 @@ impl Store {
     /// * [`Error::Conflict`] – a commit since the transaction's snapshot changed a row it changes, an
     ///   object it changes or writes to, or a bucket it replaces. Try again from a new snapshot.
     /// * [`Error::Duplicate`] – a commit since then added a key that it adds too.
-    pub fn commit(self: &Arc<Self>, transaction: Transaction) -> Result<Ticket> {
+    pub fn commit(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
         let ticket = Ticket::new();
         if transaction.is_read_only() {
             ticket.complete(Ok(()));
@@ -296,6 +293,7 @@ impl Store {
         }
         self.log.check()?;
         self.maintenance.wait_for_room(self)?;
+        transaction.compact()?;
         let bodies = Bodies::of(transaction.ops())?;
         let mut effects = effects_of(&transaction);
         let mut checked = transaction.base().lsn;
