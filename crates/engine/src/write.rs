@@ -4,11 +4,12 @@
 //! is the old rows deleted by their ids and the new rows inserted, in one commit.
 
 mod conflict;
+mod values;
 
 use crate::error::{Error, Result};
 use crate::parse::{self, ident};
 use crate::query::{Planner, memory_table};
-use crate::session::Outcome;
+use crate::session::{Outcome, RowStream};
 use crate::work::{Work, parameters_of, quoted, types_of};
 use crate::{convert, names};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
@@ -17,7 +18,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::sql::sqlparser::ast::{self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject};
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{Column, RangeSet, Table};
+use highwater_model::{Column, ColumnId, RangeSet, Table};
 use highwater_store::rows::times;
 use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type};
 use highwater_store::RowIds;
@@ -210,19 +211,15 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         work.transaction.insert(&target.table, batch.clone())?;
         return finish(work, &target.table, vec![batch], insert.returning.as_deref(), "INSERT 0").await;
     };
-    let mut types = types_of(parameters);
-    infer_from_columns(source, &target.columns, &mut types);
-    let plan = planner.plan_query(&with_defaults(source, &target)?, &types)?;
-    let given = plan.schema().fields().len();
-    if given > target.columns.len() {
-        return Err(Error::syntax("INSERT has more expressions than target columns"));
-    }
-    if given < target.columns.len() && !insert.columns.is_empty() {
-        return Err(Error::syntax("INSERT has more target columns than expressions"));
-    }
-    let columns = &target.columns[..given];
-    let plan = convert::assign(plan, columns, &target.table.name, planner.state())?;
-    let mut rows = planner.run(plan, parameters).await?;
+    let source = with_defaults(source, &target)?;
+    let clock = crate::function::context::clockface(planner.state().config_options())?;
+    let mut rows = match values::read(&source, &target.columns, parameters, clock)? {
+        Some((arrays, rows)) => {
+            let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
+            futures::stream::once(async { Ok(batch) }).boxed()
+        }
+        None => planned(&planner, &source, &target, !insert.columns.is_empty(), parameters).await?,
+    };
     let mut written = Vec::new();
     let mut count = 0;
     let keep = insert.returning.is_some();
@@ -231,7 +228,6 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         let next = rows.next().await.transpose()?;
         let ended = next.is_none();
         if let Some(batch) = next {
-            let batch = whole_rows(&planner, &target.table, columns, batch.columns().to_vec(), batch.num_rows())?;
             gathered.push(batch);
         }
         if let Some(batch) = gathered.take(ended)? {
@@ -255,6 +251,34 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         Some(_) => finish(work, &target.table, written, insert.returning.as_deref(), "INSERT 0").await,
         None => Ok(Outcome::Done(format!("INSERT 0 {count}"))),
     }
+}
+
+/// Whole rows from a query, by a plan.
+async fn planned(
+    planner: &Planner,
+    source: &ast::Query,
+    target: &Target,
+    named: bool,
+    parameters: &[ScalarValue],
+) -> Result<RowStream> {
+    let mut types = types_of(parameters);
+    infer_from_columns(source, &target.columns, &mut types);
+    let plan = planner.plan_query(source, &types)?;
+    let given = plan.schema().fields().len();
+    if given > target.columns.len() {
+        return Err(Error::syntax("INSERT has more expressions than target columns"));
+    }
+    if given < target.columns.len() && named {
+        return Err(Error::syntax("INSERT has more target columns than expressions"));
+    }
+    let columns = target.columns[..given].to_vec();
+    let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
+    let rows = planner.run(plan, parameters).await?;
+    let (table, defaults) = (target.table.clone(), default_values(planner, &target.table, &columns)?);
+    Ok(rows.map(move |batch| {
+        let batch = batch?;
+        complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
+    }).boxed())
 }
 
 /// Batches gathered until they are worth handing over.
@@ -290,21 +314,37 @@ impl Gathered {
 /// # Errors
 /// 23502 when a NOT NULL column is NULL.
 pub fn whole_rows(planner: &Planner, table: &Table, given: &[Column], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    complete(table, &default_values(planner, table, given)?, given, arrays, rows)
+}
+
+/// The defaults of the columns that are not given.
+fn default_values(planner: &Planner, table: &Table, given: &[Column]) -> Result<HashMap<ColumnId, ScalarValue>> {
+    let missing = table.columns.iter().filter(|c| c.default.is_some() && !given.iter().any(|g| g.id == c.id));
+    missing
+        .map(|column| {
+            let schema = DFSchema::empty();
+            let expr = planner.plan_expr(&default_of(column)?, &schema)?;
+            let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
+            Ok((column.id, planner.constant_of(&expr)?))
+        })
+        .collect()
+}
+
+fn complete(
+    table: &Table,
+    defaults: &HashMap<ColumnId, ScalarValue>,
+    given: &[Column],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let by_id: HashMap<_, _> = given.iter().map(|c| c.id).zip(arrays).collect();
     let mut columns = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
-        let wanted = arrow_type(&column.column_type);
-        let array = match (by_id.get(&column.id), &column.default) {
+        columns.push(match (by_id.get(&column.id), defaults.get(&column.id)) {
             (Some(array), _) => array.clone(),
-            (None, None) => new_null_array(&wanted, rows),
-            (None, Some(_)) => {
-                let schema = DFSchema::empty();
-                let expr = planner.plan_expr(&default_of(column)?, &schema)?;
-                let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
-                planner.constant_of(&expr)?.to_array_of_size(rows)?
-            }
-        };
-        columns.push(array);
+            (None, Some(value)) => value.to_array_of_size(rows)?,
+            (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
+        });
     }
     let batch = RecordBatch::try_new(arrow_schema(table), columns)?;
     check_not_null(table, &batch)?;
