@@ -10,6 +10,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 
 /// Bytes that are collected before they are sent, and read at once.
 pub const BUFFER_BYTES: usize = 64 << 10;
@@ -208,10 +209,11 @@ impl Io {
             tokio::select! {
                 biased;
                 result = &mut work => return result,
-                read = async {
+                // A query uses up what a task may do in one go; the socket is looked at all the same.
+                read = unconstrained(async {
                     self.input.reserve(4096);
                     self.stream.read_buf(&mut self.input).await
-                } => {
+                }) => {
                     if !matches!(read, Ok(1..)) {
                         self.gone = true;
                         cancel.cancel();

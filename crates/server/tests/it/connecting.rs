@@ -1,7 +1,7 @@
 //! How connections begin, are refused, and end.
 
 use crate::raw::Raw;
-use crate::{ENDLESS, TestServer, database_error, number};
+use crate::{ENDLESS, TestServer, database_error};
 use highwater_server::settings::{AuthenticationMethod, Seconds};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
@@ -206,7 +206,6 @@ async fn everyone_is_let_in_from_this_machine_only() {
 async fn a_running_statement_is_cancelled() {
     let server = TestServer::start().await;
     let client = server.client().await;
-    number(&client, 100_000).await;
     let token = client.cancel_token();
     let cancel = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -228,17 +227,7 @@ async fn a_running_statement_is_cancelled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_statement_ends_when_its_client_goes_away() {
     let server = TestServer::start_with(|settings| settings.max_connections = 1).await;
-    let client = server.client().await;
-    number(&client, 100_000).await;
-    drop(client);
-    let mut raw = loop {
-        let mut raw = Raw::connect(&server).await;
-        raw.send(&Raw::startup(&[("user", "postgres")])).await;
-        if raw.next().await.is_some_and(|message| message.kind == 'R') {
-            raw.until_ready().await;
-            break raw;
-        }
-    };
+    let mut raw = Raw::start(&server).await;
     raw.send(&Raw::message('Q', format!("{ENDLESS}\0").as_bytes())).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     drop(raw);
@@ -253,7 +242,6 @@ async fn a_statement_ends_when_its_client_goes_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stopping_ends_idle_clients_and_long_statements() {
     let server = TestServer::start_with(|settings| settings.shutdown_grace = Seconds(0.2)).await;
-    number(&server.client().await, 100_000).await;
     let mut idle = Raw::start(&server).await;
     let mut busy = Raw::start(&server).await;
     busy.send(&Raw::message('Q', format!("{ENDLESS}\0").as_bytes())).await;
