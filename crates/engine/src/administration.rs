@@ -15,7 +15,7 @@ use crate::query::{Planner, Relation};
 use crate::refresh::{self, Choice};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
-use crate::{define, job};
+use crate::{define, job, names};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
@@ -182,6 +182,7 @@ pub async fn execute(work: &mut Work, query: &Query, parameters: &[ScalarValue])
         return Ok(query.clone());
     }
     let mut query = query.clone();
+    names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
@@ -201,6 +202,7 @@ pub fn described(query: &Query, _planner: &Planner) -> Result<Query> {
         return Ok(query.clone());
     }
     let mut query = query.clone();
+    names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
@@ -321,7 +323,13 @@ fn scalar_text(function: &Function, row: Option<&Vec<String>>) -> String {
         ([(_, column_type)], Some(row)) => format!("CAST({} AS {})", row[0], sql_type(column_type)),
         ([(_, column_type)], None) => format!("CAST(NULL AS {})", sql_type(column_type)),
         (_, Some(row)) => {
-            let cells: Vec<String> = row.iter().map(|c| if c == "NULL" { String::new() } else { c.trim_matches('\'').to_owned() }).collect();
+            let cell = |cell: &String| match cell.as_str() {
+                "NULL" => String::new(),
+                "true" => "t".to_owned(),
+                "false" => "f".to_owned(),
+                other => other.trim_matches('\'').to_owned(),
+            };
+            let cells: Vec<String> = row.iter().map(cell).collect();
             format!("'({})'", cells.join(",").replace('\'', "''"))
         }
         (_, None) => "CAST(NULL AS text)".to_owned(),

@@ -55,6 +55,8 @@ impl Engine {
         if zone != "UTC" {
             state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
         }
+        // Expressions that are evaluated without a plan know the clock too.
+        state.mark_start_execution();
         state
     }
 

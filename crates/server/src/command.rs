@@ -1,5 +1,6 @@
 //! The command line.
 
+mod demo;
 mod serve;
 mod sql;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Serve a data directory over PostgreSQL's protocol and HTTP.
     Serve(serve::Serve),
+    /// Show continuous aggregates at work on realistic data, in one command.
+    Demo(demo::Demo),
     /// Execute SQL on a data directory or a server.
     Sql(sql::Sql),
 }
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Serve(serve) => runtime.block_on(serve.run()),
+        Command::Demo(demo) => runtime.block_on(demo.run()),
         Command::Sql(sql) => runtime.block_on(sql.run()),
     };
     // Whatever still runs must not keep the process.
