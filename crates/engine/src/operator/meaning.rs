@@ -5,6 +5,7 @@ use super::cast::plan_cast;
 use super::operand::{Kind, Operand, retype_literal};
 use super::plan::{plan_binary, plan_comparison, plan_negative};
 use crate::error::Result;
+use crate::function::common::Common;
 use crate::function::define::Function;
 use crate::function::time_bucket::TimeBucket;
 use arrow::datatypes::DataType;
@@ -14,9 +15,10 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::time::Clockface;
+use std::sync::Arc;
 
 /// Gives a plan PostgreSQL's meaning.
 ///
@@ -119,16 +121,43 @@ impl PgMeaning {
                     if let Some(planned) = plan_binary(&op, args[0].clone(), args[1].clone(), schema, clock)? {
                         return Ok(planned);
                     }
-                } else if matches!(func.name(), "coalesce" | "nullif" | "greatest" | "least") {
-                    args = self.same_type(args, schema)?;
+                } else if let Some(common) = func.inner().downcast_ref::<Common>() {
+                    return common.settle(args, schema, clock);
                 } else if let Some(resolver) = func.inner().downcast_ref::<TimeBucket>() {
                     args = resolver.resolve(args, schema, clock)?;
                 } else if let Some(function) = func.inner().downcast_ref::<Function>() {
                     args = function.resolve(args, schema, clock)?;
+                    return self.settle(func, args, schema);
                 }
                 Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
             }
             other => Ok(other),
+        }
+    }
+
+    /// A call whose result has digits that its arguments tell.
+    fn settle(&self, func: Arc<ScalarUDF>, args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+        let digits = match (func.name(), args.as_slice()) {
+            ("round" | "trunc", [value, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => {
+                match value.get_type(schema)? {
+                    DataType::Decimal128(precision, scale) => {
+                        Some((precision as i8 - scale, (*places).clamp(0, 38) as i8))
+                    }
+                    _ => None,
+                }
+            }
+            // The seconds of a date are whole.
+            ("extract", [_, value]) if value.get_type(schema)? == DataType::Date32 => Some((19, 0)),
+            _ => None,
+        };
+        let call = Expr::ScalarFunction(ScalarFunction { func, args });
+        match digits {
+            Some((whole, scale)) => {
+                let scale = scale.min(38 - whole.clamp(0, 37));
+                let precision = (whole + 1 + scale).clamp(1, 38) as u8;
+                plan_cast(call, &DataType::Decimal128(precision, scale), schema, &self.clock)
+            }
+            None => Ok(call),
         }
     }
 
