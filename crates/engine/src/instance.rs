@@ -66,7 +66,8 @@ impl Instance {
         let mut names = vec!["postgres".to_owned()];
         if let Some(dir) = &options.data_dir {
             let root = dir.join("db");
-            let failed = |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
+            let failed =
+                |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
             std::fs::create_dir_all(&root).map_err(failed)?;
             for entry in std::fs::read_dir(&root).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -96,9 +97,10 @@ impl Instance {
                 let path = dir.join("db").join(encoded(name));
                 let opened = Local::new(&path);
                 Arc::new(opened.map_err(|e| Error::new("58030", format!("cannot open {}: {e}", path.display())))?)
-            },
+            }
         };
-        let store = tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
+        let store =
+            tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
         let engine = Engine::new(name, store, self.options.clock.clone(), self.options.memory_limit)?;
         if self.options.scheduler {
             job::schedule(self, &engine);
@@ -160,7 +162,8 @@ impl Instance {
         drop(engine);
         if let Some(dir) = &self.options.data_dir {
             let path = dir.join("db").join(encoded(name));
-            std::fs::remove_dir_all(&path).map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
+            std::fs::remove_dir_all(&path)
+                .map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
         }
         Ok(())
     }

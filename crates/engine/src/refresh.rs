@@ -74,7 +74,13 @@ pub async fn replace(
     ranges: &RangeSet,
 ) -> Result<Refreshed> {
     let now = engine.now();
-    let planner = Planner::new(engine, transaction.version(), settings, user, StatementTimes { transaction: now, statement: now });
+    let planner = Planner::new(
+        engine,
+        transaction.version(),
+        settings,
+        user,
+        StatementTimes { transaction: now, statement: now },
+    );
     let table = realtime::table(&planner, cagg)?;
     let old = ids_within(&planner, &table, ranges).await?;
     transaction.delete(table.id, old, RangeSet::empty())?;
@@ -101,13 +107,23 @@ pub async fn replace(
 
 /// The ids of the rows whose time is in `ranges`.
 pub async fn ids_within(planner: &Planner, table: &Arc<Table>, ranges: &RangeSet) -> Result<RowIds> {
-    let rows = StoreTable::with_columns(table.clone(), planner.version().table(table.id), vec![]).with_row_ids().within(ranges.clone());
+    let rows = StoreTable::with_columns(table.clone(), planner.version().table(table.id), vec![])
+        .with_row_ids()
+        .within(ranges.clone());
     let plan = LogicalPlanBuilder::scan("_old", provider_as_source(Arc::new(rows)), None)?.build()?;
     let mut ids = RowIds::new();
     let mut batches = planner.run(plan, &[]).await?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
-        ids.extend(batch.column_by_name(ROW_ID).expect("it was asked for").as_primitive::<UInt64Type>().values().iter().copied());
+        ids.extend(
+            batch
+                .column_by_name(ROW_ID)
+                .expect("it was asked for")
+                .as_primitive::<UInt64Type>()
+                .values()
+                .iter()
+                .copied(),
+        );
     }
     Ok(ids)
 }

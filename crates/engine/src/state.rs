@@ -25,5 +25,8 @@ pub fn register(state: SessionState) -> SessionState {
     }
     let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     scalars.extend(crate::function::all());
-    SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).with_scalar_functions(scalars).build()
+    SessionStateBuilder::new_from_existing(state)
+        .with_aggregate_functions(functions)
+        .with_scalar_functions(scalars)
+        .build()
 }
