@@ -130,6 +130,7 @@ impl From<highwater_store::Error> for Error {
             Store::Io { .. } => "58030",
             Store::ReadOnly { .. } => "25006",
             Store::InUse(_) => "55006",
+            Store::Closed => "57P01",
             Store::Format(_) => "XX000",
         };
         let detail = match &e {

@@ -8,12 +8,32 @@
 //! # Ok(()) }
 //! ```
 
+mod administration;
+mod convert;
+mod copy;
+mod database;
+mod define;
+mod definition;
 pub mod error;
 pub mod function;
+mod information;
 pub mod instance;
+mod job;
+mod meaning;
+mod names;
 pub mod operator;
+mod parse;
+mod query;
+mod realtime;
+mod refresh;
 pub mod session;
+pub mod setting;
+mod state;
+mod table;
 pub mod text;
+mod types;
+mod work;
+mod write;
 
 pub use error::{Error, Notice, Result};
 pub use instance::{Instance, InstanceOptions};

@@ -1,12 +1,30 @@
 //! One connection's view of a database: its settings, its transaction, its statements.
+//!
+//! A statement outside of a block is a transaction of its own; when another one commits first and they
+//! conflict, it runs again on a newer snapshot. Inside a block it works on the block's transaction, and
+//! after an error the block can only be rolled back.
 
-use crate::error::{Notice, Result};
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use crate::copy::Loading;
+use crate::database::Engine;
+use crate::error::{Error, Notice, Result};
+use crate::instance::Instance;
+use crate::parse::{self, Statement};
+use crate::query::StatementTimes;
+use crate::setting::Settings;
+use crate::work::Work;
+use crate::{names, types};
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use std::sync::Arc;
+use highwater_store::Transaction;
+use highwater_store::transaction::Savepoint;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Rows of a result as they are computed, never collected whole.
@@ -14,6 +32,9 @@ pub type RowStream = BoxStream<'static, Result<RecordBatch>>;
 
 /// A value bound to a parameter.
 pub type Parameter = ScalarValue;
+
+/// How often a statement that conflicts with others is tried.
+const ATTEMPTS: usize = 100;
 
 /// Whether a transaction block is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +55,7 @@ pub struct Prepared {
     /// Columns of its result; `None` when it gives no rows. A field whose metadata has `pg_type` is of
     /// that PostgreSQL type; otherwise its Arrow type tells.
     pub columns: Option<SchemaRef>,
+    statement: Statement,
 }
 
 /// What executing a statement gives.
@@ -52,7 +74,7 @@ pub enum Outcome {
     Done(String),
     /// The statement was empty.
     Empty,
-    /// COPY … FROM STDIN: the data is to be sent to [`CopyIn`].
+    /// COPY … FROM STDIN: the data is to be sent to [`Session::copy_data`].
     CopyIn(CopyIn),
     /// COPY … TO STDOUT.
     CopyOut(CopyOut),
@@ -65,6 +87,7 @@ pub struct CopyIn {
     pub binary: bool,
     /// How many columns there are.
     pub columns: usize,
+    pub(crate) loading: Box<Loading>,
 }
 
 /// COPY … TO STDOUT in progress.
@@ -80,85 +103,524 @@ pub struct CopyOut {
 /// One connection's view of a database.
 #[derive(Debug)]
 pub struct Session {
-    cancel: CancellationToken,
+    instance: Arc<Instance>,
+    engine: Arc<Engine>,
+    user: String,
+    settings: Settings,
+    reported: HashMap<String, String>,
+    block: Option<Block>,
+    notices: Vec<Notice>,
+    prepared: HashMap<String, (Arc<Prepared>, Vec<Option<DataType>>)>,
+    cancel: Arc<Mutex<CancellationToken>>,
+}
+
+/// An open transaction block.
+#[derive(Debug)]
+struct Block {
+    /// Taken out while a statement works on it.
+    transaction: Option<Transaction>,
+    implicit: bool,
+    failed: bool,
+    began: i64,
+    savepoints: Vec<(String, Savepoint, Settings)>,
+    /// What settings go back to when the block is rolled back.
+    settings: Settings,
 }
 
 impl Session {
+    pub(crate) fn new(instance: Arc<Instance>, engine: Arc<Engine>, user: &str) -> Self {
+        let mut settings = Settings::default();
+        settings.set("session_authorization", Some(user)).expect("it is a text setting");
+        Session {
+            instance,
+            engine,
+            user: user.to_owned(),
+            settings,
+            reported: HashMap::new(),
+            block: None,
+            notices: Vec::new(),
+            prepared: HashMap::new(),
+            cancel: Arc::default(),
+        }
+    }
+
     /// Splits a simple-query string into its statements, without executing any.
     ///
     /// # Errors
     /// 42601 with a position.
     pub fn split(&self, sql: &str) -> Result<Vec<String>> {
-        let _ = sql;
-        unimplemented!()
+        parse::split(sql)
     }
 
     /// Reads one statement and finds the types of its parameters and result.
     ///
     /// * `types` – declared parameter types; `None` where the statement is to tell.
+    ///
+    /// # Errors
+    /// As executing it would give for names and types; 25P02 in a failed block.
     pub async fn prepare(&mut self, sql: &str, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
-        let _ = (sql, types);
-        unimplemented!()
+        let statement = parse::parse(sql)?;
+        self.describe(statement, types)
     }
 
-    /// Executes a prepared statement. Outside of a block it is a transaction of its own, committed
-    /// before `Done` is returned or when its rows have been read to the end.
+    fn describe(&mut self, statement: Statement, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
+        self.check_not_failed(&statement)?;
+        if let Some(columns) = session_columns(&statement) {
+            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns: Some(columns), statement }));
+        }
+        if let Statement::Sql(sql) = &statement
+            && let ast::Statement::Execute { name: Some(name), .. } = sql.as_ref()
+            && let Some((prepared, _)) = self.prepared.get(&name.to_string().to_lowercase())
+        {
+            let columns = prepared.columns.clone();
+            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns, statement }));
+        }
+        let mut work = self.begin_work();
+        let described = work.describe(&statement, types);
+        self.end_work(work);
+        let (parameters, columns) = described?;
+        Ok(Arc::new(Prepared { parameters, columns: columns.map(|c| names::displayed(&c)), statement }))
+    }
+
+    /// Executes a prepared statement. Outside of a block it is a transaction of its own, durable before
+    /// this returns.
+    ///
+    /// # Errors
+    /// Whatever the statement gives; 25P02 in a failed block; 57014 when it is cancelled or takes longer
+    /// than `statement_timeout`.
     pub async fn execute(&mut self, prepared: &Arc<Prepared>, parameters: Vec<Parameter>) -> Result<Outcome> {
-        let _ = (prepared, parameters);
-        unimplemented!()
+        let token = CancellationToken::new();
+        *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
+        let timeout = self.settings.statement_timeout().map(Duration::from_millis);
+        let limit = async {
+            match timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            () = token.cancelled() => Err(cancelled()),
+            () = limit => Err(timed_out()),
+            result = self.execute_now(&prepared.statement, parameters) => result,
+        };
+        if result.is_err() {
+            self.fail();
+        }
+        Ok(match result? {
+            Outcome::Rows { columns, rows, tag } => {
+                Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, token, timeout), tag }
+            }
+            other => other,
+        })
+    }
+
+    async fn execute_now(&mut self, statement: &Statement, parameters: Vec<Parameter>) -> Result<Outcome> {
+        self.check_not_failed(statement)?;
+        if let Statement::Sql(sql) = statement
+            && let Some(outcome) = Box::pin(self.control(sql)).await?
+        {
+            return Ok(outcome);
+        }
+        if let Statement::Copy(copy) = statement
+            && !copy.to
+        {
+            return self.copy_in(copy);
+        }
+        for attempt in 1.. {
+            let mut work = self.begin_work();
+            let result = Box::pin(work.run(statement, &parameters)).await;
+            let notices = std::mem::take(&mut work.notices);
+            self.settings = work.settings.clone();
+            let in_block = self.block.is_some();
+            let transaction = self.end_work(work);
+            let result = match (result, transaction) {
+                (Ok(outcome), Some(transaction)) => {
+                    let wait = self.settings.get("synchronous_commit")? != "off";
+                    self.engine.commit(transaction, wait).await.map(|()| outcome)
+                }
+                (result, _) => result,
+            };
+            match result {
+                Err(e) if !in_block && attempt < ATTEMPTS && matches!(e.sqlstate, "40001") => continue,
+                result => {
+                    self.notices.extend(notices);
+                    return result;
+                }
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Takes the transaction to work on: the block's, or a new one.
+    fn begin_work(&mut self) -> Work {
+        let statement = self.engine.now();
+        let (transaction, began, autocommit) = match &mut self.block {
+            Some(block) => (block.transaction.take().expect("it is put back after each statement"), block.began, false),
+            None => (self.engine.store.begin(), statement, true),
+        };
+        self.work_on(transaction, StatementTimes { transaction: began, statement }, autocommit)
+    }
+
+    fn work_on(&self, transaction: Transaction, times: StatementTimes, autocommit: bool) -> Work {
+        Work {
+            instance: self.instance.clone(),
+            engine: self.engine.clone(),
+            transaction,
+            settings: self.settings.clone(),
+            user: self.user.clone(),
+            times,
+            autocommit,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Puts the transaction back into its block, or gives it back to be committed.
+    fn end_work(&mut self, work: Work) -> Option<Transaction> {
+        match &mut self.block {
+            Some(block) => {
+                block.transaction = Some(work.transaction);
+                None
+            }
+            None => Some(work.transaction),
+        }
+    }
+
+    fn check_not_failed(&self, statement: &Statement) -> Result<()> {
+        let ends = matches!(statement, Statement::Sql(s)
+            if matches!(s.as_ref(), ast::Statement::Rollback { .. } | ast::Statement::Commit { .. }));
+        match &self.block {
+            Some(block) if block.failed && !ends && !matches!(statement, Statement::Empty) => {
+                Err(Error::new("25P02", "current transaction is aborted, commands ignored until end of transaction block"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Statements about the session itself.
+    async fn control(&mut self, statement: &ast::Statement) -> Result<Option<Outcome>> {
+        use ast::Statement as Sql;
+        let done = |tag: &str| Ok(Some(Outcome::Done(tag.to_owned())));
+        match statement {
+            Sql::StartTransaction { modes, begin, .. } => {
+                self.begin(modes)?;
+                done(if *begin { "BEGIN" } else { "START TRANSACTION" })
+            }
+            Sql::Commit { chain, .. } => {
+                let tag = self.commit().await?;
+                if *chain {
+                    self.begin(&[])?;
+                }
+                done(tag)
+            }
+            Sql::Rollback { savepoint: None, chain } => {
+                self.rollback();
+                if *chain {
+                    self.begin(&[])?;
+                }
+                done("ROLLBACK")
+            }
+            Sql::Rollback { savepoint: Some(name), .. } => {
+                self.rollback_to(&parse::ident(name))?;
+                done("ROLLBACK")
+            }
+            Sql::Savepoint { name } => {
+                let settings = self.settings.clone();
+                let block = self.explicit_block("SAVEPOINT")?;
+                let savepoint = block.transaction.as_ref().expect("no statement is running").savepoint();
+                block.savepoints.push((parse::ident(name), savepoint, settings));
+                done("SAVEPOINT")
+            }
+            Sql::ReleaseSavepoint { name } => {
+                let name = parse::ident(name);
+                let block = self.explicit_block("RELEASE SAVEPOINT")?;
+                let position = block.savepoints.iter().rposition(|(n, ..)| *n == name).ok_or_else(|| no_savepoint(&name))?;
+                block.savepoints.truncate(position);
+                done("RELEASE")
+            }
+            Sql::Set(set) => self.set_statement(set).map(Some),
+            Sql::Reset(reset) => {
+                match &reset.reset {
+                    ast::Reset::ALL => self.settings = Settings::default(),
+                    ast::Reset::ConfigurationParameter(name) => {
+                        self.settings.set(&parse::name_parts(name).join("."), None)?;
+                    }
+                }
+                done("RESET")
+            }
+            Sql::ShowVariable { variable } => self.show(variable).map(Some),
+            Sql::Discard { .. } => {
+                self.prepared.clear();
+                self.settings = Settings::default();
+                done("DISCARD ALL")
+            }
+            Sql::Prepare { name, data_types, statement } => {
+                let types = data_types
+                    .iter()
+                    .map(|t| Ok(Some(highwater_store::schema::arrow_type(&types::column_type(t)?))))
+                    .collect::<Result<Vec<_>>>()?;
+                let prepared = self.describe(Statement::Sql(statement.clone()), &types)?;
+                if self.prepared.insert(parse::ident(name), (prepared, types)).is_some() {
+                    return Err(Error::new("42P05", format!("prepared statement \"{name}\" already exists")));
+                }
+                done("PREPARE")
+            }
+            Sql::Execute { name: Some(name), parameters, .. } => {
+                let key = parse::name_parts(name).join(".");
+                let (prepared, _) = self.prepared.get(&key).cloned().ok_or_else(|| {
+                    Error::new("26000", format!("prepared statement \"{key}\" does not exist"))
+                })?;
+                let work = self.begin_work();
+                let planner = work.planner();
+                let values: Result<Vec<ScalarValue>> = parameters.iter().map(|p| planner.constant(p)).collect();
+                self.end_work(work);
+                Box::pin(self.execute_now(&prepared.statement, values?)).await.map(Some)
+            }
+            Sql::Deallocate { name, .. } => {
+                match parse::ident(name) {
+                    all if all == "all" => self.prepared.clear(),
+                    name => {
+                        self.prepared
+                            .remove(&name)
+                            .ok_or_else(|| Error::new("26000", format!("prepared statement \"{name}\" does not exist")))?;
+                    }
+                }
+                done("DEALLOCATE")
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn begin(&mut self, modes: &[ast::TransactionMode]) -> Result<()> {
+        let serializable = modes.iter().any(|mode| {
+            matches!(mode, ast::TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable))
+        });
+        if serializable {
+            return Err(Error::unsupported("SERIALIZABLE transactions are not supported")
+                .hint("REPEATABLE READ gives a snapshot; the first of two conflicting transactions wins."));
+        }
+        match &mut self.block {
+            Some(block) if block.implicit => block.implicit = false,
+            Some(_) => self.notices.push(Notice::warning("25001", "there is already a transaction in progress")),
+            None => self.open_block(false),
+        }
+        Ok(())
+    }
+
+    fn open_block(&mut self, implicit: bool) {
+        self.block = Some(Block {
+            transaction: Some(self.engine.store.begin()),
+            implicit,
+            failed: false,
+            began: self.engine.now(),
+            savepoints: Vec::new(),
+            settings: self.settings.clone(),
+        });
+    }
+
+    async fn commit(&mut self) -> Result<&'static str> {
+        let Some(block) = self.block.take() else {
+            self.notices.push(Notice::warning("25P01", "there is no transaction in progress"));
+            return Ok("COMMIT");
+        };
+        if block.failed {
+            self.settings = block.settings;
+            return Ok("ROLLBACK");
+        }
+        let wait = self.settings.get("synchronous_commit")? != "off";
+        let transaction = block.transaction.expect("no statement is running");
+        self.engine.commit(transaction, wait).await?;
+        Ok("COMMIT")
+    }
+
+    fn rollback(&mut self) {
+        match self.block.take() {
+            Some(block) => self.settings = block.settings,
+            None => self.notices.push(Notice::warning("25P01", "there is no transaction in progress")),
+        }
+    }
+
+    fn rollback_to(&mut self, name: &str) -> Result<()> {
+        let block = self.explicit_block("ROLLBACK TO SAVEPOINT")?;
+        let position = block.savepoints.iter().rposition(|(n, ..)| n == name).ok_or_else(|| no_savepoint(name))?;
+        block.savepoints.truncate(position + 1);
+        let (_, savepoint, settings) = &block.savepoints[position];
+        block.transaction.as_mut().expect("no statement is running").rollback_to(savepoint);
+        block.failed = false;
+        self.settings = settings.clone();
+        Ok(())
+    }
+
+    fn explicit_block(&mut self, what: &str) -> Result<&mut Block> {
+        match &mut self.block {
+            Some(block) if !block.implicit => Ok(block),
+            _ => Err(Error::new("25P01", format!("{what} can only be used in transaction blocks"))),
+        }
+    }
+
+    fn set_statement(&mut self, set: &ast::Set) -> Result<Outcome> {
+        let text = |values: &[ast::Expr]| -> String {
+            values.iter().map(setting_value).collect::<Vec<_>>().join(", ")
+        };
+        match set {
+            ast::Set::SingleAssignment { variable, values, .. } => {
+                let name = parse::name_parts(variable).join(".");
+                let default = matches!(values.as_slice(), [ast::Expr::Identifier(i)] if i.value.eq_ignore_ascii_case("default"));
+                let value = text(values);
+                self.settings.set(&name, if default { None } else { Some(&value) })?;
+            }
+            ast::Set::SetTimeZone { value, .. } => {
+                let value = setting_value(value);
+                let local = value.eq_ignore_ascii_case("local") || value.eq_ignore_ascii_case("default");
+                self.settings.set("timezone", if local { None } else { Some(&value) })?;
+            }
+            ast::Set::SetTransaction { modes, .. } => {
+                let serializable = modes.iter().any(|mode| {
+                    matches!(mode, ast::TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable))
+                });
+                if serializable {
+                    return Err(Error::unsupported("SERIALIZABLE transactions are not supported")
+                        .hint("REPEATABLE READ gives a snapshot; the first of two conflicting transactions wins."));
+                }
+            }
+            ast::Set::SetNames { .. } | ast::Set::SetNamesDefault {} | ast::Set::SetRole { .. } => {}
+            ast::Set::SetSessionAuthorization(_) => {}
+            other => return Err(Error::unsupported(format!("{other} is not supported"))),
+        }
+        Ok(Outcome::Done("SET".to_owned()))
+    }
+
+    fn show(&mut self, variable: &[ast::Ident]) -> Result<Outcome> {
+        let name = variable.iter().map(|i| i.value.clone()).collect::<Vec<_>>().join(" ");
+        let name = if name.contains(" . ") { name.replace(" . ", ".") } else { name };
+        let value = self.settings.get(&name)?.to_owned();
+        let columns = show_columns(variable);
+        let batch = RecordBatch::try_new(columns.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
+        Ok(Outcome::Rows { columns, rows: futures::stream::once(async { Ok(batch) }).boxed(), tag: "SHOW" })
+    }
+
+    fn copy_in(&mut self, copy: &parse::CopyStatement) -> Result<Outcome> {
+        let work = self.begin_work();
+        let loading = work.load(copy);
+        self.end_work(work);
+        let loading = Box::new(loading?);
+        Ok(Outcome::CopyIn(CopyIn { binary: false, columns: loading.columns(), loading }))
     }
 
     /// Executes all statements of a string one after another and drops their rows.
+    ///
+    /// # Errors
+    /// That of the first statement that fails; those before it stay done.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
-        let _ = sql;
-        unimplemented!()
+        for sql in self.split(sql)? {
+            let prepared = self.prepare(&sql, &[]).await?;
+            if let Outcome::Rows { mut rows, .. } = self.execute(&prepared, Vec::new()).await? {
+                while let Some(batch) = rows.next().await {
+                    batch?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes COPY data in pieces of any size.
+    ///
+    /// # Errors
+    /// With line, column and value when a row is bad; nothing of the COPY is kept.
     pub async fn copy_data(&mut self, copy: &mut CopyIn, data: Bytes) -> Result<()> {
-        let _ = (copy, data);
-        unimplemented!()
+        let mut work = self.resume_work(copy);
+        let result = tokio::task::block_in_place(|| copy.loading.push(&mut work, &data));
+        copy.loading.transaction = self.end_work(work);
+        result.inspect_err(|_| self.fail())
     }
 
     /// Ends COPY data and gives the command tag.
-    pub async fn copy_done(&mut self, copy: CopyIn) -> Result<String> {
-        let _ = copy;
-        unimplemented!()
+    ///
+    /// # Errors
+    /// As [`Session::copy_data`], and what committing gives.
+    pub async fn copy_done(&mut self, mut copy: CopyIn) -> Result<String> {
+        let mut work = self.resume_work(&mut copy);
+        let result = tokio::task::block_in_place(|| copy.loading.finish(&mut work));
+        let transaction = self.end_work(work);
+        let rows = result.inspect_err(|_| self.fail())?;
+        if let Some(transaction) = transaction {
+            self.engine.commit(transaction, true).await.inspect_err(|_| self.fail())?;
+        }
+        Ok(format!("COPY {rows}"))
+    }
+
+    /// Goes on with the COPY's own transaction, or with the block's.
+    fn resume_work(&mut self, copy: &mut CopyIn) -> Work {
+        match copy.loading.transaction.take() {
+            Some(transaction) => {
+                let now = self.engine.now();
+                self.work_on(transaction, StatementTimes { transaction: now, statement: now }, true)
+            }
+            None => self.begin_work(),
+        }
     }
 
     /// Tells the session that an error was reported, outside or inside the engine: an open block can
     /// then only be rolled back.
-    pub fn fail(&mut self) {}
+    pub fn fail(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+            // A statement that was cancelled took the transaction with it.
+            if block.transaction.is_none() {
+                block.transaction = Some(self.engine.store.begin());
+                block.savepoints.clear();
+            }
+        }
+    }
 
     /// Begins an implicit block around the statements of one simple-query string, or of the extended
     /// messages up to Sync, as PostgreSQL does.
-    pub fn begin_implicit(&mut self) {}
+    pub fn begin_implicit(&mut self) {
+        if self.block.is_none() {
+            self.open_block(true);
+        }
+    }
 
     /// Commits an implicit block, or rolls it back after [`Session::fail`].
+    ///
+    /// # Errors
+    /// What committing gives.
     pub async fn end_implicit(&mut self) -> Result<()> {
+        if self.block.as_ref().is_some_and(|b| b.implicit) {
+            self.commit().await?;
+        }
         Ok(())
     }
 
     /// Whether a transaction block is open.
     pub fn status(&self) -> TransactionStatus {
-        TransactionStatus::Idle
+        match &self.block {
+            Some(block) if block.failed && !block.implicit => TransactionStatus::Failed,
+            Some(block) if !block.implicit => TransactionStatus::InBlock,
+            _ => TransactionStatus::Idle,
+        }
     }
 
     /// The notices since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        Vec::new()
+        std::mem::take(&mut self.notices)
     }
 
     /// Settings that clients are told about (`TimeZone`, `client_encoding`, …) that changed since the
     /// last call; all of them on the first.
     pub fn take_reported_settings(&mut self) -> Vec<(String, String)> {
-        Vec::new()
+        let mut changed = self.settings.reported();
+        changed.retain(|(name, value)| self.reported.get(name) != Some(value));
+        self.reported.extend(changed.iter().cloned());
+        changed
     }
 
     /// Sets a setting, as the start-up message does.
+    ///
+    /// # Errors
+    /// 42704 no such setting, 22023 no such value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let _ = (name, value);
-        Ok(())
+        self.settings.set(name, Some(value))
     }
 
     /// Cancels what the session executes now, when fired from another task.
@@ -168,17 +630,93 @@ impl Session {
 
     /// The zone that timestamps are shown in.
     pub fn time_zone(&self) -> &str {
-        "UTC"
+        self.settings.time_zone()
+    }
+
+    /// The database's name.
+    pub fn database(&self) -> &str {
+        &self.engine.name
     }
 }
 
 /// Cancels the statement that a session executes.
 #[derive(Clone, Debug)]
-pub struct CancelHandle(CancellationToken);
+pub struct CancelHandle(Arc<Mutex<CancellationToken>>);
 
 impl CancelHandle {
     /// Cancels it; a session that executes nothing does not notice.
     pub fn cancel(&self) {
-        self.0.cancel();
+        self.0.lock().expect("no panic while replacing a token").cancel();
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new("57014", "canceling statement due to user request")
+}
+
+fn timed_out() -> Error {
+    Error::new("57014", "canceling statement due to statement timeout")
+}
+
+fn no_savepoint(name: &str) -> Error {
+    Error::new("3B001", format!("savepoint \"{name}\" does not exist"))
+}
+
+/// Rows that end with an error when the statement is cancelled or its time is up.
+fn stoppable(rows: RowStream, token: CancellationToken, timeout: Option<Duration>) -> RowStream {
+    let deadline = timeout.map(|t| tokio::time::Instant::now() + t);
+    futures::stream::unfold(Some((rows, token)), move |state| async move {
+        let (mut rows, token) = state?;
+        let limit = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = token.cancelled() => Some((Err(cancelled()), None)),
+            () = limit => Some((Err(timed_out()), None)),
+            batch = rows.next() => match batch {
+                Some(Ok(batch)) => Some((Ok(batch), Some((rows, token)))),
+                Some(Err(e)) => Some((Err(e), None)),
+                None => None,
+            },
+        }
+    })
+    .boxed()
+}
+
+fn setting_value(expr: &ast::Expr) -> String {
+    match expr {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::SingleQuotedString(s) | ast::Value::DoubleQuotedString(s) => s.clone(),
+            other => other.to_string(),
+        },
+        ast::Expr::Identifier(i) => i.value.clone(),
+        ast::Expr::Interval(interval) => match interval.value.as_ref() {
+            ast::Expr::Value(value) => value.to_string().trim_matches('\'').to_owned(),
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn show_columns(variable: &[ast::Ident]) -> SchemaRef {
+    let name = match variable {
+        [time, zone] if time.value.eq_ignore_ascii_case("time") && zone.value.eq_ignore_ascii_case("zone") => "TimeZone".to_owned(),
+        names => names.iter().map(|i| i.value.clone()).collect::<Vec<_>>().join("_"),
+    };
+    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, false)]))
+}
+
+/// Columns of the statements that [`Session::control`] answers itself.
+fn session_columns(statement: &Statement) -> Option<SchemaRef> {
+    match statement {
+        Statement::Sql(sql) => match sql.as_ref() {
+            ast::Statement::ShowVariable { variable } => Some(show_columns(variable)),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -85,10 +85,9 @@ impl BucketError {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             BucketError::NotPositive => "22023",
-            BucketError::MixedMonths
-            | BucketError::MonthsNotSupported
-            | BucketError::SubDay
-            | BucketError::NotDays => "0A000",
+            BucketError::MixedMonths | BucketError::MonthsNotSupported | BucketError::SubDay | BucketError::NotDays => {
+                "0A000"
+            }
             BucketError::OutOfRange => "22003",
             BucketError::Zone(error) => error.sqlstate(),
         }
@@ -182,9 +181,20 @@ impl Bucket {
     /// instructions per value.
     pub fn floor_all(&self, values: &[i64], out: &mut Vec<i64>) {
         let divider = self.divider();
-        match &divider.zone {
-            None => divider.grid.floor_all(values, divider.calendar, out),
-            Some(_) => out.extend(values.iter().map(|&t| divider.floor(t))),
+        match divider {
+            Divider { grid: Grid::Fixed { width, phase }, zone: None, calendar, .. } => {
+                floor_all_fixed(values, width, phase, calendar, out);
+            }
+            _ => {
+                // Neighbouring rows mostly share a bucket, and finding one takes a walk.
+                let (mut start, mut next) = (0, 0);
+                out.extend(values.iter().map(|&t| {
+                    if t < start || t >= next {
+                        (start, next) = (divider.floor(t), divider.next(t));
+                    }
+                    start
+                }));
+            }
         }
     }
 
@@ -340,7 +350,7 @@ impl Divider {
                 return start.saturating_sub(span.offset);
             }
             if start >= self.first_of(&span) {
-                return start - span.offset;
+                return start.saturating_sub(span.offset);
             }
             // The clocks jumped over a start: the bucket begins at the jump.
             if start >= span.start + span.offset_before && span.offset > span.offset_before {
@@ -436,26 +446,20 @@ impl Grid {
             }
         }
     }
+}
 
-    fn floor_all(&self, values: &[i64], calendar: bool, out: &mut Vec<i64>) {
-        match *self {
-            Grid::Fixed { width: 1, .. } => out.extend_from_slice(values),
-            Grid::Fixed { width, phase } => {
-                let reciprocal = Reciprocal::new(width, phase);
-                if calendar {
-                    out.extend(values.iter().map(|&t| {
-                        let start = reciprocal.floor(t).max(i64::MIN + 1);
-                        if is_infinite(t) { t } else { start }
-                    }));
-                } else {
-                    out.extend(values.iter().map(|&t| reciprocal.floor(t)));
-                }
-            }
-            Grid::Months { .. } => out.extend(values.iter().map(|&t| {
-                let start = self.floor(t).max(i64::MIN + 1);
-                if is_infinite(t) { t } else { start }
-            })),
-        }
+fn floor_all_fixed(values: &[i64], width: i64, phase: i64, calendar: bool, out: &mut Vec<i64>) {
+    if width == 1 {
+        out.extend_from_slice(values);
+    } else if calendar {
+        let reciprocal = Reciprocal::new(width, phase);
+        out.extend(values.iter().map(|&t| {
+            let start = reciprocal.floor(t).max(i64::MIN + 1);
+            if is_infinite(t) { t } else { start }
+        }));
+    } else {
+        let reciprocal = Reciprocal::new(width, phase);
+        out.extend(values.iter().map(|&t| reciprocal.floor(t)));
     }
 }
 
@@ -494,4 +498,381 @@ fn is_infinite(t: i64) -> bool {
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Clockface, format_timestamp, parse_timestamptz};
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> i64 {
+        parse_timestamptz(text, &Clockface::EPOCH).unwrap()
+    }
+
+    fn interval(text: &str) -> Interval {
+        Interval::parse(text).unwrap()
+    }
+
+    fn bucket(width: &str) -> Bucket {
+        Bucket::interval(TimeType::Timestamptz, interval(width), None, Interval::ZERO, None).unwrap()
+    }
+
+    fn zoned(width: &str, zone: &str) -> Bucket {
+        Bucket::interval(TimeType::Timestamptz, interval(width), None, Interval::ZERO, Some(zone)).unwrap()
+    }
+
+    fn with_origin(width: &str, origin: &str) -> Bucket {
+        Bucket::interval(TimeType::Timestamp, interval(width), Some(at(origin)), Interval::ZERO, None).unwrap()
+    }
+
+    fn with_offset(width: &str, offset: &str, zone: Option<&str>) -> Bucket {
+        Bucket::interval(TimeType::Timestamptz, interval(width), None, interval(offset), zone).unwrap()
+    }
+
+    /// The start of the bucket is `expected`, the time is before the next one, and the start is in its own bucket.
+    fn check(bucket: &Bucket, time: &str, expected: &str) {
+        let (t, start) = (at(time), bucket.floor(at(time)));
+        assert_eq!(format_timestamp(start), expected, "{bucket:?} of {time}");
+        assert!(
+            t < bucket.next(t) && bucket.is_start(start) && bucket.is_start(bucket.next(t)),
+            "{bucket:?} of {time}"
+        );
+    }
+
+    #[test]
+    fn weeks_start_on_monday() {
+        for (day, monday) in [
+            ("1999-12-30", "1999-12-27"),
+            ("2000-01-02", "1999-12-27"),
+            ("2000-01-03", "2000-01-03"),
+            ("2000-01-09", "2000-01-03"),
+            ("2000-01-10", "2000-01-10"),
+            ("2024-02-29 13:37", "2024-02-26"),
+        ] {
+            check(&bucket("1 week"), day, &format!("{monday} 00:00:00"));
+            check(&bucket("7 days"), day, &format!("{monday} 00:00:00"));
+        }
+        check(&bucket("2 weeks"), "2024-02-29 13:37", "2024-02-26 00:00:00");
+        check(&bucket("14 days"), "2024-02-29 13:37", "2024-02-26 00:00:00");
+        check(&bucket("3 weeks"), "2024-02-29", "2024-02-26 00:00:00");
+    }
+
+    #[test]
+    fn buckets_are_exact_to_the_microsecond() {
+        check(&bucket("100 microseconds"), "2024-01-01 00:00:00.123456", "2024-01-01 00:00:00.1234");
+        check(&bucket("1 millisecond"), "2024-01-01 00:00:00.123999", "2024-01-01 00:00:00.123");
+        check(&bucket("250 ms"), "1999-12-31 23:59:59.999999", "1999-12-31 23:59:59.75");
+        check(&bucket("1.5 seconds"), "2024-01-01 00:00:05", "2024-01-01 00:00:04.5");
+    }
+
+    #[test]
+    fn months_are_calendar_months_counted_from_january_2000() {
+        for (width, cases) in [
+            (
+                "1 month",
+                vec![
+                    ("1999-12-31", "1999-12-01"),
+                    ("2000-01-31", "2000-01-01"),
+                    ("2000-02-29", "2000-02-01"),
+                    ("2023-03-31", "2023-03-01"),
+                    ("2024-02-29 23:59:59.999999", "2024-02-01"),
+                    ("1969-07-20", "1969-07-01"),
+                ],
+            ),
+            (
+                "3 months",
+                vec![("1999-12-31", "1999-10-01"), ("2000-02-29", "2000-01-01"), ("2024-12-31", "2024-10-01")],
+            ),
+            ("1 year", vec![("1999-12-31", "1999-01-01"), ("2000-01-01", "2000-01-01"), ("2024-12-31", "2024-01-01")]),
+            ("2 months", vec![("2024-04-15", "2024-03-01")]),
+            ("5 months", vec![("2024-04-15", "2024-03-01")]),
+            ("7 months", vec![("1969-07-20", "1969-02-01")]),
+            ("18 months", vec![("2024-04-15", "2024-01-01")]),
+            ("10 years", vec![("2024-04-15", "2020-01-01")]),
+            ("100 years", vec![("1999-04-15", "1900-01-01")]),
+        ] {
+            for (time, expected) in cases {
+                check(&bucket(width), time, &format!("{expected} 00:00:00"));
+            }
+        }
+    }
+
+    #[test]
+    fn origin_and_offset_move_the_starts() {
+        check(&with_origin("1 week", "2000-01-01"), "2024-02-29", "2024-02-24 00:00:00");
+        check(&with_origin("1 day", "2024-01-01 06:00"), "2024-02-29 05:59", "2024-02-28 06:00:00");
+        check(&with_origin("5 minutes", "2030-01-01 00:02"), "2024-02-29 00:01:59", "2024-02-28 23:57:00");
+        // Of an origin for months only the month counts.
+        check(&with_origin("3 months", "2000-02-15"), "2024-04-15", "2024-02-01 00:00:00");
+        check(&with_offset("1 day", "6 hours", None), "2024-02-29 05:59", "2024-02-28 06:00:00");
+        check(&with_offset("1 day", "-6 hours", None), "2024-02-28 18:00", "2024-02-28 18:00:00");
+        check(&with_offset("1 week", "-1 day", None), "2024-02-29", "2024-02-25 00:00:00");
+        check(&with_offset("1 month", "14 days", None), "2024-03-14 23:59", "2024-02-15 00:00:00");
+        check(&with_offset("1 month", "14 days", None), "2024-03-15", "2024-03-15 00:00:00");
+        check(&with_offset("3 months", "1 month", None), "2024-04-30", "2024-02-01 00:00:00");
+        check(&with_offset("1 day", "6 hours", Some("Europe/Berlin")), "2024-07-01 03:59", "2024-06-30 04:00:00");
+        let hundreds = Bucket::integer(TimeType::Integer, 100, 30).unwrap();
+        for (time, start) in [(0, -70), (29, -70), (30, 30), (-71, -170), (-70, -70)] {
+            assert_eq!(hundreds.floor(time), start);
+        }
+    }
+
+    #[test]
+    fn days_follow_daylight_saving() {
+        let day = zoned("1 day", "Europe/Berlin");
+        check(&day, "2024-03-30 21:00", "2024-03-29 23:00:00");
+        check(&day, "2024-03-31 00:00", "2024-03-30 23:00:00");
+        check(&day, "2024-03-31 21:00", "2024-03-30 23:00:00");
+        check(&day, "2024-04-01 00:00", "2024-03-31 22:00:00");
+        check(&day, "2024-10-27 22:59", "2024-10-26 22:00:00");
+        check(&day, "2024-10-27 23:00", "2024-10-27 23:00:00");
+        assert_eq!(day.next(at("2024-03-31 10:00")) - day.floor(at("2024-03-31 10:00")), 23 * 3_600_000_000);
+        assert_eq!(day.next(at("2024-10-27 10:00")) - day.floor(at("2024-10-27 10:00")), 25 * 3_600_000_000);
+        check(&zoned("1 week", "Europe/Berlin"), "2024-03-31 22:30", "2024-03-31 22:00:00");
+        check(&zoned("1 month", "Europe/Berlin"), "2024-03-31 22:30", "2024-03-31 22:00:00");
+        check(&zoned("1 day", "America/New_York"), "2024-03-10 08:00", "2024-03-10 05:00:00");
+        check(&zoned("1 day", "America/New_York"), "2024-03-11 03:59:59", "2024-03-10 05:00:00");
+        check(&zoned("1 month", "America/New_York"), "2024-03-01 02:00", "2024-02-01 05:00:00");
+        check(&zoned("1 day", "America/New_York"), "2024-03-01 02:00", "2024-02-29 05:00:00");
+    }
+
+    #[test]
+    fn hours_follow_the_wall_clock_and_come_twice_when_it_is_set_back() {
+        for (time, hour, four_hours) in [
+            ("2024-03-30 23:30", "2024-03-30 23:00:00", "2024-03-30 23:00:00"),
+            ("2024-03-31 00:30", "2024-03-31 00:00:00", "2024-03-30 23:00:00"),
+            ("2024-03-31 01:30", "2024-03-31 01:00:00", "2024-03-30 23:00:00"),
+            ("2024-03-31 02:30", "2024-03-31 02:00:00", "2024-03-31 02:00:00"),
+            ("2024-03-31 03:30", "2024-03-31 03:00:00", "2024-03-31 02:00:00"),
+        ] {
+            check(&zoned("1 hour", "Europe/Berlin"), time, hour);
+            check(&zoned("4 hours", "Europe/Berlin"), time, four_hours);
+        }
+        for (time, hour) in [
+            ("2024-10-26 23:30", "2024-10-26 23:00:00"),
+            ("2024-10-27 00:00", "2024-10-27 00:00:00"),
+            ("2024-10-27 00:30", "2024-10-27 00:00:00"),
+            ("2024-10-27 01:00", "2024-10-27 01:00:00"),
+            ("2024-10-27 01:30", "2024-10-27 01:00:00"),
+            ("2024-10-27 02:30", "2024-10-27 02:00:00"),
+        ] {
+            check(&zoned("1 hour", "Europe/Berlin"), time, hour);
+        }
+        check(&zoned("15 minutes", "Asia/Kathmandu"), "2024-01-01 00:07", "2024-01-01 00:00:00");
+        check(&zoned("1 hour", "Asia/Kathmandu"), "2024-01-01 00:07", "2023-12-31 23:15:00");
+    }
+
+    #[test]
+    fn a_start_that_is_skipped_or_repeated_is_one_instant() {
+        // The clocks go from 01:00 back to 00:00: the day begins the first time.
+        check(&zoned("1 day", "America/Havana"), "2024-11-03 04:30", "2024-11-03 04:00:00");
+        check(&zoned("1 day", "America/Havana"), "2024-11-03 05:30", "2024-11-03 04:00:00");
+        // The clocks go from 00:00 to 01:00: the day begins at the jump.
+        check(&zoned("1 day", "America/Havana"), "2024-03-10 05:00", "2024-03-10 05:00:00");
+        check(&zoned("1 day", "America/Havana"), "2024-03-10 04:59", "2024-03-09 05:00:00");
+        // 02:40 is skipped, so the bucket of 03:10 begins at the jump.
+        check(&zoned("40 minutes", "Europe/Berlin"), "2024-03-31 01:10", "2024-03-31 01:00:00");
+        // 02:00 to 03:00 is repeated without a start: the bucket of 01:30 lasts until 03:00.
+        check(&zoned("90 minutes", "Europe/Berlin"), "2024-10-27 00:30", "2024-10-26 23:30:00");
+        check(&zoned("90 minutes", "Europe/Berlin"), "2024-10-27 01:59", "2024-10-26 23:30:00");
+        check(&zoned("90 minutes", "Europe/Berlin"), "2024-10-27 02:00", "2024-10-27 02:00:00");
+        // A day that never was has no bucket.
+        let day = zoned("1 day", "Pacific/Apia");
+        assert_eq!(format_timestamp(day.floor(at("2011-12-30 09:59"))), "2011-12-29 10:00:00");
+        assert_eq!(format_timestamp(day.next(at("2011-12-30 09:59"))), "2011-12-30 10:00:00");
+        assert_eq!(format_timestamp(day.next(at("2011-12-30 10:00"))), "2011-12-31 10:00:00");
+    }
+
+    #[test]
+    fn infinity_is_a_bucket_of_its_own_and_limits_saturate() {
+        for bucket in [bucket("1 day"), bucket("1 month"), zoned("1 day", "Europe/Berlin"), zoned("1 year", "UTC")] {
+            assert_eq!((bucket.floor(i64::MIN), bucket.next(i64::MIN)), (i64::MIN, i64::MIN + 1));
+            assert_eq!((bucket.floor(i64::MAX), bucket.next(i64::MAX)), (i64::MAX, i64::MAX));
+            assert_eq!(bucket.floor(i64::MIN + 1), i64::MIN + 1);
+            assert_eq!(bucket.next(i64::MAX - 1), i64::MAX);
+            assert!(bucket.floor(i64::MAX - 1) < i64::MAX - 1);
+        }
+        let thousands = Bucket::integer(TimeType::BigInt, 1000, 0).unwrap();
+        assert_eq!((thousands.floor(i64::MIN), thousands.floor(i64::MAX)), (i64::MIN, i64::MAX / 1000 * 1000));
+        assert_eq!(thousands.next(i64::MAX), i64::MAX);
+        let widest = Bucket::integer(TimeType::BigInt, i64::MAX, i64::MIN).unwrap();
+        assert!(widest.floor(0) <= 0 && widest.next(0) > 0);
+    }
+
+    #[test]
+    fn impossible_buckets_are_refused_in_the_words_of_timescaledb() {
+        let check = |time_type, width: &str, offset: &str, zone: Option<&str>, code: &str, message: &str| {
+            let error = Bucket::interval(time_type, interval(width), None, interval(offset), zone).unwrap_err();
+            assert_eq!((error.sqlstate(), error.to_string().as_str()), (code, message), "{width}");
+        };
+        use TimeType::{Date, Timestamptz};
+        check(Timestamptz, "0 hour", "0", None, "22023", "period must be greater than 0");
+        check(Timestamptz, "-1 day", "0", None, "22023", "period must be greater than 0");
+        check(Timestamptz, "-1 month", "0", None, "22023", "period must be greater than 0");
+        check(Timestamptz, "1 month 1 day", "0", None, "0A000", "month intervals cannot have day or time component");
+        check(Timestamptz, "1 month 00:00:01", "0", None, "0A000", "month intervals cannot have day or time component");
+        check(Date, "1 hour", "0", None, "0A000", "interval must not have sub-day precision");
+        check(Date, "36 hours", "0", None, "0A000", "interval must be a multiple of a day");
+        check(Timestamptz, "1 day", "0", Some("Mars"), "22023", "time zone \"Mars\" not recognized");
+        assert_eq!(Bucket::integer(TimeType::BigInt, 0, 0), Err(BucketError::NotPositive));
+    }
+
+    #[test]
+    fn widths_are_shown_as_intervals() {
+        let check = |width: &str, expected: &str| assert_eq!(bucket(width).width_display(), expected);
+        check("1 hour", "01:00:00");
+        check("1 day", "1 day");
+        check("2 weeks", "14 days");
+        check("36 hours", "36:00:00");
+        check("1 month", "1 mon");
+        check("18 months", "1 year 6 mons");
+        assert_eq!(Bucket::integer(TimeType::BigInt, 1000, 0).unwrap().width_display(), "1000");
+    }
+
+    #[test]
+    fn no_bucket_is_narrower_than_min_width() {
+        const HOUR: i64 = 3_600_000_000;
+        assert_eq!(bucket("1 hour").min_width(), HOUR);
+        assert_eq!(bucket("1 month").min_width(), 28 * 24 * HOUR);
+        assert_eq!(bucket("3 months").min_width(), 89 * 24 * HOUR);
+        assert_eq!(bucket("1 year").min_width(), 365 * 24 * HOUR);
+        assert_eq!(zoned("1 day", "UTC").min_width(), 24 * HOUR);
+        assert_eq!(zoned("1 day", "Asia/Tokyo").min_width(), 23 * HOUR);
+        assert_eq!(zoned("1 week", "Pacific/Apia").min_width(), 6 * 24 * HOUR);
+        assert!(zoned("1 day", "Europe/Berlin").min_width() <= 23 * HOUR);
+    }
+
+    const ZONES: [&str; 8] = [
+        "Europe/Berlin",
+        "America/New_York",
+        "America/Havana",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "Asia/Kathmandu",
+        "Antarctica/Troll",
+        "Africa/Casablanca",
+    ];
+
+    fn widths() -> impl Strategy<Value = BucketWidth> {
+        const MINUTE: i64 = 60_000_000;
+        prop_oneof![
+            (1..5000i64).prop_map(BucketWidth::Fixed),
+            prop::sample::select(&[1, 7, 15, 20, 40, 60, 90, 240, 420, 720, 1440, 2160, 4320, 10_080][..])
+                .prop_map(|minutes| BucketWidth::Fixed(minutes * MINUTE)),
+            (1..40i32).prop_map(BucketWidth::Months),
+        ]
+    }
+
+    fn buckets() -> impl Strategy<Value = Bucket> {
+        let origin = prop::option::of(-4_000_000_000_000_000..4_000_000_000_000_000i64);
+        let offset = prop_oneof![Just(0), -200_000_000_000..200_000_000_000i64];
+        (widths(), origin, offset, prop::option::of(prop::sample::select(&ZONES[..]))).prop_map(
+            |(width, origin, offset, zone)| Bucket {
+                time_type: TimeType::Timestamptz,
+                width,
+                origin,
+                offset: (0, offset),
+                zone: zone.map(str::to_string),
+            },
+        )
+    }
+
+    /// Times from 1890 to 2130, many of them near a change of the clocks.
+    fn times() -> impl Strategy<Value = i64> {
+        const HOUR: i64 = 3_600_000_000;
+        prop_oneof![
+            -2_500_000_000_000_000..5_000_000_000_000_000i64,
+            (
+                prop::sample::select(&ZONES[..]),
+                any::<prop::sample::Index>(),
+                prop_oneof![-5 * HOUR..5 * HOUR, -48 * HOUR..48 * HOUR, -3..3i64],
+            )
+                .prop_map(|(zone, index, near)| {
+                    let changes: Vec<i64> = Zone::parse(zone).unwrap().transitions().take(200).collect();
+                    changes[index.index(changes.len())] + near
+                }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn buckets_tile_the_axis(bucket in buckets(), t in times()) {
+            let (start, next) = (bucket.floor(t), bucket.next(t));
+            prop_assert!(start <= t && t < next);
+            prop_assert_eq!(bucket.floor(start), start);
+            prop_assert_eq!(bucket.next(start), next);
+            prop_assert_eq!(bucket.floor(next), next);
+            prop_assert_eq!(bucket.floor(next - 1), start);
+            prop_assert_eq!(bucket.next(next - 1), next);
+            prop_assert_eq!(bucket.next(start - 1), start);
+            prop_assert!(start == t || bucket.floor(t - 1) == start);
+        }
+
+        #[test]
+        fn every_time_between_start_and_next_is_in_the_bucket(bucket in buckets(), t in times(), part in 0.0..1.0f64) {
+            let (start, next) = (bucket.floor(t), bucket.next(t));
+            let inside = start + ((next - start - 1) as f64 * part) as i64;
+            prop_assert_eq!((bucket.floor(inside), bucket.next(inside)), (start, next));
+        }
+
+        #[test]
+        fn floor_all_is_floor_of_each(bucket in buckets(), times in prop::collection::vec(times(), 0..20), wild in prop::collection::vec(any::<i64>(), 0..20)) {
+            let mut values = times;
+            if bucket.zone.is_none() {
+                values.extend(wild);
+                values.extend([i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX]);
+            }
+            let mut out = Vec::new();
+            bucket.floor_all(&values, &mut out);
+            prop_assert_eq!(out, values.iter().map(|&t| bucket.floor(t)).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn integer_buckets_do_not_overflow(width in 1..=i64::MAX, offset in any::<i64>(), values in prop::collection::vec(any::<i64>(), 1..20)) {
+            let bucket = Bucket::integer(TimeType::BigInt, width, offset).unwrap();
+            let mut out = Vec::new();
+            bucket.floor_all(&values, &mut out);
+            for (&t, &start) in values.iter().zip(&out) {
+                prop_assert_eq!(bucket.floor(t), start);
+                prop_assert!(start <= t && i128::from(t) - i128::from(start) < i128::from(width));
+                prop_assert!(bucket.next(t) > t || t == i64::MAX);
+            }
+        }
+
+        #[test]
+        fn no_bucket_found_is_narrower_than_min_width(bucket in buckets(), times in prop::collection::vec(times(), 1..10)) {
+            let narrowest = bucket.min_width();
+            for t in times {
+                prop_assert!(bucket.next(t) - bucket.floor(t) >= narrowest);
+            }
+        }
+
+        #[test]
+        fn alignment_agrees_with_trying_every_bucket(width in 1..7i64, offset in -9..9i64, start in -20..20i64, length in 0..25i64) {
+            let bucket = Bucket::integer(TimeType::Integer, width, offset).unwrap();
+            let range = TimeRange::new(start, start + length);
+            let all: Vec<TimeRange> = (-60..60)
+                .filter(|&t| bucket.is_start(t))
+                .map(|t| TimeRange::new(t, t + width))
+                .collect();
+            let hull = |chosen: Vec<&TimeRange>| chosen.first().map(|first| TimeRange::new(first.start, chosen[chosen.len() - 1].end));
+            let touched = hull(all.iter().filter(|b| b.overlaps(&range)).collect());
+            let inside = hull(all.iter().filter(|b| range.covers(b)).collect());
+            prop_assert_eq!(Some(bucket.align_out(range)).filter(|r| !r.is_empty()), touched);
+            prop_assert_eq!(Some(bucket.align_in(range)).filter(|r| !r.is_empty()), inside);
+        }
+
+        #[test]
+        fn alignment_keeps_infinite_ends(bucket in buckets(), t in times()) {
+            prop_assert_eq!(bucket.align_out(TimeRange::ALL), TimeRange::ALL);
+            prop_assert_eq!(bucket.align_in(TimeRange::ALL), TimeRange::ALL);
+            let (below, above) = (TimeRange::new(i64::MIN, t), TimeRange::new(t, i64::MAX));
+            prop_assert_eq!(bucket.align_in(below), TimeRange::new(i64::MIN, bucket.floor(t)));
+            prop_assert_eq!(bucket.align_out(above), TimeRange::new(bucket.floor(t), i64::MAX));
+            prop_assert!(bucket.align_out(below).covers(&below) && above.covers(&bucket.align_in(above)));
+        }
+    }
 }

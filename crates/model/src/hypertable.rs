@@ -46,8 +46,12 @@ pub struct Chunk {
 ///
 /// `chunks` is keyed by start and does not contain `time`.
 pub fn new_chunk_range(chunks: &BTreeMap<i64, Chunk>, time: i64, interval: i64) -> TimeRange {
-    let start = time.div_euclid(interval).checked_mul(interval).unwrap_or(i64::MIN);
-    let aligned = TimeRange { start, end: start.checked_add(interval).unwrap_or(i64::MAX) };
+    let number = time.div_euclid(interval);
+    let start = number.checked_mul(interval).unwrap_or(i64::MIN);
+    // Not `start + interval`: the first chunk of all starts at −∞, and still ends at a multiple.
+    let end = number.checked_add(1).and_then(|number| number.checked_mul(interval)).unwrap_or(i64::MAX);
+    // A chunk for the last time of all must not be empty; what ends at +∞ contains it.
+    let aligned = TimeRange { start: start.min(i64::MAX - 1), end };
     let before = chunks.range(..=time).next_back().map_or(i64::MIN, |(_, c)| c.range.end);
     let after = chunks.range(time..).next().map_or(i64::MAX, |(start, _)| *start);
     TimeRange { start: aligned.start.max(before), end: aligned.end.min(after) }
@@ -78,6 +82,8 @@ mod tests {
         check(&[(27, 40)], 25, 10, (20, 27));
         check(&[(0, 23), (26, 40)], 25, 10, (23, 26));
         check(&[], i64::MAX, 1000, (i64::MAX - i64::MAX % 1000, i64::MAX));
-        check(&[], i64::MIN, 1000, (i64::MIN, i64::MIN + 1000));
+        check(&[], i64::MIN, 1000, (i64::MIN, i64::MIN / 1000 * 1000));
+        check(&[], 7, i64::MAX, (0, i64::MAX));
+        check(&[], i64::MAX, 1, (i64::MAX - 1, i64::MAX));
     }
 }

@@ -16,7 +16,7 @@ pub mod refresh;
 pub mod schema;
 pub mod time;
 
-pub use bucket::{Bucket, BucketWidth};
+pub use bucket::{Bucket, BucketError, BucketWidth};
 pub use catalog::{Catalog, CatalogChange, CatalogError, ObjectKey};
 pub use continuous_aggregate::{CaggId, ContinuousAggregate};
 pub use hypertable::{Chunk, ChunkId, Hypertable};
@@ -25,6 +25,7 @@ pub use invalidation::Pending;
 pub use job::{Job, JobId, JobOutcome, JobRun, JobStats};
 pub use range::{RangeSet, TimeRange};
 pub use schema::{Column, ColumnId, ColumnType, Index, IndexColumn, Table, TableId, TableKind, TimeType};
+pub use time::{Clockface, TimeError, Zone};
 
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,7 @@
 //! stood in UTC. `i64::MAX` and `i64::MIN` are ±infinity; for a `date`, `i32::MAX` and `i32::MIN` are.
 //!
 //! The pieces: [`zone`] turns instants into wall-clock time and back, [`calendar`] turns days into years,
-//! months and days, [`parse`] and [`format`] are the text forms, [`arithmetic`] is what operators do.
+//! months and days, [`parse`] and [`mod@format`] are the text forms, [`arithmetic`] is what operators do.
 
 pub mod arithmetic;
 pub mod calendar;
@@ -21,8 +21,9 @@ pub mod parse;
 pub mod zone;
 
 pub use arithmetic::{
-    Unit, age, date_plus_interval, timestamp_minus_timestamp, timestamp_plus_interval, timestamptz_age,
-    timestamptz_minus_interval, timestamptz_plus_interval, timestamp_minus_interval, truncate, truncate_timestamptz,
+    Unit, age, date_from_timestamp, date_plus_interval, timestamp_from_date, timestamp_minus_interval,
+    timestamp_minus_timestamp, timestamp_plus_interval, timestamptz_age, timestamptz_minus_interval,
+    timestamptz_plus_interval, truncate, truncate_timestamptz,
 };
 pub use format::{
     format_date, format_time, format_timestamp, format_timestamptz, write_date, write_time, write_timestamp,
@@ -114,6 +115,9 @@ pub enum TimeError {
         /// `date`, `timestamp` or `interval`.
         type_name: &'static str,
     },
+    /// A difference has no value when one side is infinite.
+    #[error("cannot subtract infinite timestamps")]
+    InfiniteDifference,
     /// Intervals are finite here, as in PostgreSQL before version 17.
     #[error("infinite intervals are not supported: \"{text}\"")]
     InfiniteInterval {
@@ -138,7 +142,10 @@ impl TimeError {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             TimeError::InvalidSyntax { .. } => "22007",
-            TimeError::FieldOverflow { .. } | TimeError::TextOutOfRange { .. } | TimeError::OutOfRange { .. } => "22008",
+            TimeError::FieldOverflow { .. }
+            | TimeError::TextOutOfRange { .. }
+            | TimeError::OutOfRange { .. }
+            | TimeError::InfiniteDifference => "22008",
             TimeError::IntervalFieldOverflow { .. } => "22015",
             TimeError::DisplacementOverflow { .. } => "22009",
             TimeError::UnknownZone { .. } | TimeError::UnknownUnit { .. } => "22023",

@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The command `highwater`.
+
+fn main() -> std::process::ExitCode {
+    highwater_server::command::main()
+}

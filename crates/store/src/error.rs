@@ -55,9 +55,20 @@ pub enum Error {
     /// Another process has the directory open.
     #[error("the data directory {0} is in use by another process")]
     InUse(PathBuf),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
     /// Arrow or Parquet refused; a bug or damaged data.
     #[error("{0}")]
     Format(String),
+}
+
+impl Error {
+    /// What the operating system said while `doing` something with `file`.
+    pub(crate) fn io(doing: &str, file: &str) -> impl FnOnce(std::io::Error) -> Error {
+        let doing = format!("{doing} {file}");
+        |source| Error::Io { doing, source: std::sync::Arc::new(source) }
+    }
 }
 
 impl From<arrow::error::ArrowError> for Error {

@@ -11,20 +11,31 @@
 //! applies an op, [`Version::apply`]: a transaction applies its ops to a private version, a commit
 //! applies them to the latest one, recovery applies those it reads from the log.
 
+mod checkpoint;
+pub mod clock;
+pub mod disk;
 pub mod error;
+mod manifest;
 pub mod op;
+mod published;
+mod recovery;
 pub mod rows;
 pub mod schema;
 pub mod segment;
 pub mod store;
+pub mod ticket;
 pub mod transaction;
 pub mod unique;
 pub mod version;
+mod wal;
 
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use disk::Disk;
 pub use error::{Error, Result};
 pub use op::Op;
 pub use rows::{RowIds, Rows};
 pub use segment::{Segment, SegmentId, SegmentMeta};
-pub use store::{Snapshot, Store, StoreOptions, Ticket};
+pub use store::{Snapshot, Store, StoreOptions};
+pub use ticket::Ticket;
 pub use transaction::Transaction;
 pub use version::{CaggData, Scan, ScanUnit, TableData, Version};

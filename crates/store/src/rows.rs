@@ -1,15 +1,16 @@
 //! Rows in memory.
 
 use crate::{Result, schema};
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::buffer::NullBuffer;
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use highwater_model::ColumnId;
 use roaring::RoaringTreemap;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// A set of stable row ids.
 pub type RowIds = RoaringTreemap;
@@ -26,15 +27,20 @@ pub struct Rows {
     pub batch: RecordBatch,
     /// Bytes of memory they take.
     pub bytes: usize,
-    /// Position of each key by its hash, made on first use for each unique key.
-    positions: Mutex<HashMap<Vec<ColumnId>, Arc<HashMap<u64, Vec<u32>>>>>,
+    /// Hashes of keys with their positions, sorted, made on first use for each unique key.
+    positions: Mutex<HashMap<Vec<ColumnId>, Arc<KeyPositions>>>,
+    /// Smallest and largest time of the time column, found on first use.
+    hull: OnceLock<(ColumnId, Option<(i64, i64)>)>,
 }
+
+/// Hashes of keys with their positions, sorted.
+pub type KeyPositions = Vec<(u64, u32)>;
 
 impl Rows {
     /// Rows with ids from `first_id` on.
     pub fn new(first_id: u64, batch: RecordBatch) -> Self {
         let bytes = batch.get_array_memory_size();
-        Rows { first_id, batch, bytes, positions: Mutex::default() }
+        Rows { first_id, batch, bytes, positions: Mutex::default(), hull: OnceLock::new() }
     }
 
     /// How many rows.
@@ -61,6 +67,17 @@ impl Rows {
         Some(Rows::new(self.first_id, batch))
     }
 
+    /// The rows with these ids, copied; `None` when there are none.
+    pub fn part(&self, ids: std::ops::Range<u64>) -> Option<Rows> {
+        let (start, end) = (ids.start.max(self.first_id), ids.end.min(self.end_id()));
+        if start >= end {
+            return None;
+        }
+        let positions: Vec<u32> = ((start - self.first_id) as u32..(end - self.first_id) as u32).collect();
+        let batch = take_rows(&self.batch, &positions).expect("positions are inside of the batch");
+        Some(Rows::new(start, batch))
+    }
+
     /// The array of a column, if these rows were written when it existed.
     pub fn column(&self, id: ColumnId) -> Option<&ArrayRef> {
         let position = self.batch.schema().fields().iter().position(|f| schema::column_id(f) == Some(id))?;
@@ -72,22 +89,30 @@ impl Rows {
         alive_mask(self.first_id..self.end_id(), deleted)
     }
 
-    /// Positions of the rows whose key has this hash.
-    pub fn positions_of(&self, key: &[ColumnId], hash: u64) -> Result<Vec<u32>> {
+    /// The smallest and the largest time; `None` when there is none.
+    pub fn time_hull(&self, time: ColumnId) -> Option<(i64, i64)> {
+        let compute = || self.column(time).and_then(|column| TimeValues::of(column).hull());
+        let (of, hull) = self.hull.get_or_init(|| (time, compute()));
+        // A table has one time column, so another one is asked for only after a change of definition.
+        if *of == time { *hull } else { compute() }
+    }
+
+    /// Hashes of the keys with their positions, sorted.
+    pub fn key_positions(&self, key: &[ColumnId]) -> Result<Arc<KeyPositions>> {
         let mut positions = self.positions.lock().expect("no panic while hashing keys");
-        if !positions.contains_key(key) {
-            let columns: Vec<ArrayRef> = key.iter().filter_map(|id| self.column(*id).cloned()).collect();
-            let mut map: HashMap<u64, Vec<u32>> = HashMap::with_capacity(self.len());
-            if columns.len() == key.len() {
-                for (i, hash) in key_hashes(&columns)?.into_iter().enumerate() {
-                    if let Some(hash) = hash {
-                        map.entry(hash).or_default().push(i as u32);
-                    }
-                }
-            }
-            positions.insert(key.to_vec(), Arc::new(map));
+        if let Some(known) = positions.get(key) {
+            return Ok(known.clone());
         }
-        Ok(positions[key].get(&hash).cloned().unwrap_or_default())
+        let columns: Vec<ArrayRef> = key.iter().filter_map(|id| self.column(*id).cloned()).collect();
+        let mut made = KeyPositions::new();
+        if columns.len() == key.len() {
+            let hashes = key_hashes(&columns)?.into_iter().enumerate();
+            made = hashes.filter_map(|(i, hash)| Some((hash?, i as u32))).collect();
+            made.sort_unstable();
+        }
+        let made = Arc::new(made);
+        positions.insert(key.to_vec(), made.clone());
+        Ok(made)
     }
 }
 
@@ -127,23 +152,74 @@ pub fn kept(batch: RecordBatch, mask: Option<BooleanArray>) -> Result<RecordBatc
 /// The values of a time column on the time axis: dates in microseconds, integers as they are. NULLs
 /// give `None`.
 pub fn times(column: &ArrayRef) -> Vec<Option<i64>> {
-    use arrow::array::{Date32Array, Int16Array, Int32Array, Int64Array, TimestampMicrosecondArray};
-    let any = column.as_any();
-    match column.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            any.downcast_ref::<TimestampMicrosecondArray>().expect("type was matched").iter().collect()
+    let values = TimeValues::of(column);
+    (0..column.len()).map(|i| values.get(i)).collect()
+}
+
+/// A time column, read on the time axis.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeValues<'a> {
+    nulls: Option<&'a NullBuffer>,
+    values: Values<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Values<'a> {
+    Days(&'a [i32]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+}
+
+impl<'a> TimeValues<'a> {
+    /// Reads `column`, whose type is a time type.
+    pub fn of(column: &'a ArrayRef) -> Self {
+        let values = match column.data_type() {
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Values::I64(column.as_primitive::<TimestampMicrosecondType>().values())
+            }
+            DataType::Date32 => Values::Days(column.as_primitive::<Date32Type>().values()),
+            DataType::Int16 => Values::I16(column.as_primitive::<Int16Type>().values()),
+            DataType::Int32 => Values::I32(column.as_primitive::<Int32Type>().values()),
+            DataType::Int64 => Values::I64(column.as_primitive::<Int64Type>().values()),
+            other => unreachable!("{other} is no time type"),
+        };
+        TimeValues { nulls: column.nulls(), values }
+    }
+
+    /// The time of a row; `None` where it is NULL.
+    #[inline]
+    pub fn get(&self, i: usize) -> Option<i64> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(i)) {
+            return None;
         }
-        DataType::Date32 => {
-            any.downcast_ref::<Date32Array>().expect("type was matched").iter().map(|d| d.map(date_to_micros)).collect()
+        Some(match self.values {
+            Values::Days(days) => date_to_micros(days[i]),
+            Values::I16(values) => i64::from(values[i]),
+            Values::I32(values) => i64::from(values[i]),
+            Values::I64(values) => values[i],
+        })
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        match self.values {
+            Values::Days(values) | Values::I32(values) => values.len(),
+            Values::I16(values) => values.len(),
+            Values::I64(values) => values.len(),
         }
-        DataType::Int16 => {
-            any.downcast_ref::<Int16Array>().expect("type was matched").iter().map(|v| v.map(i64::from)).collect()
+    }
+
+    /// The smallest and the largest time.
+    pub fn hull(&self) -> Option<(i64, i64)> {
+        if let (None, Values::I64(values)) = (self.nulls, self.values) {
+            return values.iter().copied().min().zip(values.iter().copied().max());
         }
-        DataType::Int32 => {
-            any.downcast_ref::<Int32Array>().expect("type was matched").iter().map(|v| v.map(i64::from)).collect()
+        let mut hull = None;
+        for t in (0..self.count()).filter_map(|i| self.get(i)) {
+            hull = Some(hull.map_or((t, t), |(first, last): (i64, i64)| (first.min(t), last.max(t))));
         }
-        DataType::Int64 => any.downcast_ref::<Int64Array>().expect("type was matched").iter().collect(),
-        other => unreachable!("{other} is no time type"),
+        hull
     }
 }
 

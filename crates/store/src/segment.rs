@@ -1,11 +1,36 @@
 //! Immutable sorted files of rows.
+//!
+//! ```text
+//! segments/0000000042.parquet      rows sorted by series, then time; row groups are the parts
+//!   part 0   │ a 09:00 … │ a 10:00 … │ b 09:00 … │        pages inside, with the range of each
+//!   part 1   │ b 10:00 … │ c 09:00 … │
+//! ```
+//!
+//! A segment is plain Parquet with one hidden column, the stable ids of its rows. It never changes;
+//! rows deleted from it are named beside it, by the version that reads it.
 
-use crate::Result;
-use crate::rows::RowIds;
-use crate::version::Scan;
-use arrow::array::RecordBatch;
+mod cache;
+mod convert;
+mod files;
+mod keys;
+mod read;
+mod write;
+
+pub(crate) use files::SegmentFiles;
+pub(crate) use write::{NewRows, cut_by_chunk, sync_names, write_segment};
+
+use crate::disk::Disk;
+use cache::Cache;
 use highwater_model::{ColumnId, ColumnType};
+use parking_lot::RwLock;
+use read::Loaded;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tracing::warn;
+
+/// The directory of segments.
+pub(crate) const DIR: &str = "segments";
 
 /// Number of a segment, unique in a database and part of its file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,32 +53,61 @@ pub struct SegmentMeta {
     pub times: Option<(i64, i64)>,
     /// Columns its rows are sorted by.
     pub sorted_by: Vec<ColumnId>,
+    /// CRC-32C of the file from the end of the last column chunk on. That part has the checksums of the rest.
+    pub checksum: u32,
 }
 
 /// A segment that can be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Segment {
     /// What is known of it.
     pub meta: SegmentMeta,
+    pub(crate) file: Arc<SegmentFile>,
 }
 
-impl Segment {
-    /// Parts that can be read on their own, without those that hold nothing `scan` wants.
-    pub fn parts(&self, scan: &Scan) -> Vec<usize> {
-        let _ = scan;
-        unimplemented!()
+/// The file of a segment, shared by all who read it.
+pub(crate) struct SegmentFile {
+    id: SegmentId,
+    disk: Arc<dyn Disk>,
+    cache: Arc<Cache>,
+    /// Whether it is removed when nobody reads it any more. So is a file that no commit has published.
+    obsolete: AtomicBool,
+    loaded: RwLock<Option<Arc<Loaded>>>,
+}
+
+impl SegmentFile {
+    fn new(meta: &SegmentMeta, disk: Arc<dyn Disk>, cache: Arc<Cache>) -> Self {
+        SegmentFile { id: meta.id, disk, cache, obsolete: AtomicBool::new(true), loaded: RwLock::default() }
     }
 
-    /// The rows of one part: the columns of `scan` that the segment has, fields carrying column ids,
-    /// then the row ids as `UInt64` if `with_ids`. Rows in `deleted` are left out.
-    pub fn read(&self, part: usize, scan: &Scan, with_ids: bool, deleted: &RowIds) -> Result<Vec<RecordBatch>> {
-        let _ = (part, scan, with_ids, deleted);
-        unimplemented!()
+    fn set_obsolete(&self, obsolete: bool) {
+        self.obsolete.store(obsolete, Ordering::Release);
     }
+}
 
-    /// The rows whose key has this hash: their ids, and their key columns as a batch.
-    pub fn find_key(&self, key: &[ColumnId], hash: u64) -> Result<Vec<(u64, RecordBatch)>> {
-        let _ = (key, hash);
-        unimplemented!()
+impl Drop for SegmentFile {
+    fn drop(&mut self) {
+        self.cache.forget(self.id);
+        if self.obsolete.load(Ordering::Acquire)
+            && let Err(error) = self.disk.remove(&path(self.id))
+        {
+            warn!(file = path(self.id), %error, "cannot remove a segment that nobody needs; the next start will");
+        }
     }
+}
+
+impl std::fmt::Debug for SegmentFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SegmentFile({})", path(self.id))
+    }
+}
+
+/// The path of a segment's file.
+pub(crate) fn path(id: SegmentId) -> String {
+    format!("{DIR}/{:010}.parquet", id.0)
+}
+
+/// The number in a file's name.
+pub(crate) fn id_of(name: &str) -> Option<SegmentId> {
+    name.strip_suffix(".parquet")?.parse().ok().map(SegmentId)
 }

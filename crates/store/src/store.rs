@@ -8,31 +8,77 @@
 //!
 //! The commit lock orders and does no work: nothing is encoded, written or searched under it.
 
+use crate::checkpoint::{Checkpointer, Install, Maintenance};
+use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, Memory};
+use crate::manifest::Counters;
 use crate::op::Op;
-use crate::rows::{RowIds, Rows, key_hashes};
-use crate::segment::{Segment, SegmentMeta};
+use crate::published::Published;
+use crate::recovery::recover;
+use crate::rows::{RowIds, TimeValues};
+use crate::segment::{self, NewRows, Segment, SegmentFiles, SegmentMeta};
+use crate::ticket::Ticket;
 use crate::transaction::Transaction;
-use crate::unique;
+use crate::unique::{self, meet};
 use crate::version::Version;
+use crate::wal::record::Bodies;
+use crate::wal::writer::Writer;
+use crate::wal::{Commit, Log};
 use crate::{Error, Result};
-use arrow::array::RecordBatch;
-use highwater_model::{CaggId, Catalog, Lsn, ObjectKey, RangeSet, Table, TableId};
-use parking_lot::{Condvar, Mutex, RwLock};
+use arrow::array::{AsArray, RecordBatch, UInt64Array};
+use arrow::datatypes::UInt64Type;
+use highwater_model::{CaggId, Catalog, ColumnId, Lsn, ObjectKey, RangeSet, Table, TableId};
+use parking_lot::Mutex;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use tracing::warn;
 
 /// How a store behaves.
-#[derive(Clone, Debug, Default)]
-pub struct StoreOptions {}
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Memory for rows that are not in a segment yet. Commits wait while there are more.
+    pub buffer_bytes: usize,
+    /// A checkpoint begins when recovery would have to read this much log.
+    pub checkpoint_wal_bytes: u64,
+    /// Memory for decoded columns of segments.
+    pub cache_bytes: usize,
+    /// Size of a log file.
+    pub wal_file_bytes: u64,
+    /// A batch of at least this many bytes goes to a segment at once instead of to the log.
+    pub inline_bytes: usize,
+    /// Whether a commit is acknowledged only when it is synced, unless its transaction says otherwise.
+    pub synchronous_commit: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            buffer_bytes: 256 << 20,
+            checkpoint_wal_bytes: 256 << 20,
+            cache_bytes: 512 << 20,
+            wal_file_bytes: 64 << 20,
+            inline_bytes: 16 << 20,
+            synchronous_commit: true,
+        }
+    }
+}
 
 /// A database on disk.
 #[derive(Debug)]
 pub struct Store {
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    options: StoreOptions,
     order: Mutex<Order>,
-    durable: RwLock<Arc<Version>>,
+    published: Arc<Published>,
     open: Mutex<BTreeMap<Lsn, usize>>,
+    log: Log,
+    files: Arc<SegmentFiles>,
+    buffered: AtomicUsize,
+    maintenance: Arc<Maintenance>,
     next_row_id: AtomicU64,
     next_oid: AtomicU32,
     next_job: AtomicI32,
@@ -42,6 +88,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Order {
     latest: Version,
+    /// How many checkpoints it has seen.
+    generation: u64,
     recent: VecDeque<Recent>,
 }
 
@@ -53,7 +101,7 @@ struct Recent {
     deleted: HashMap<TableId, Vec<Arc<RowIds>>>,
     truncated: HashSet<TableId>,
     inserted: HashSet<TableId>,
-    keys: HashMap<(TableId, String), HashSet<u64>>,
+    keys: HashMap<(TableId, String), Vec<Arc<[u64]>>>,
     changed: HashSet<ObjectKey>,
     settled: Vec<(CaggId, RangeSet)>,
 }
@@ -91,80 +139,75 @@ impl Drop for Snapshot {
     }
 }
 
-/// Told when a commit is durable.
-#[derive(Clone, Debug)]
-pub struct Ticket(Arc<TicketState>);
-
-type Waker = Box<dyn FnOnce(Result<()>) + Send>;
-
-#[derive(Default)]
-struct TicketState {
-    done: Mutex<(Option<Result<()>>, Vec<Waker>)>,
-    ready: Condvar,
-}
-
-impl std::fmt::Debug for TicketState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TicketState").field("done", &self.done.lock().0).finish_non_exhaustive()
-    }
-}
-
-impl Ticket {
-    fn new() -> Self {
-        Ticket(Arc::default())
-    }
-
-    /// Blocks until the commit is durable.
+impl Store {
+    /// Opens the database on `disk`, or makes an empty one, and takes the directory.
     ///
     /// # Errors
-    /// When it could not be made durable. It is then unknown until the next start whether it is.
-    pub fn wait(&self) -> Result<()> {
-        let mut done = self.0.done.lock();
-        loop {
-            if let Some(result) = &done.0 {
-                return result.clone();
-            }
-            self.0.ready.wait(&mut done);
-        }
+    /// * [`Error::InUse`] – another process has the directory open.
+    /// * [`Error::Corrupt`] – something that was acknowledged cannot be read. Nothing is changed then.
+    pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Arc<Store>> {
+        disk.lock()?;
+        Store::start(disk.clone(), clock, options).inspect_err(|_| disk.unlock())
     }
 
-    /// Calls `then` when the commit is durable or has failed; at once if that is known.
-    pub fn on_done(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        let mut done = self.0.done.lock();
-        match done.0.clone() {
-            Some(result) => {
-                drop(done);
-                then(result);
-            }
-            None => done.1.push(Box::new(then)),
-        }
-    }
-
-    fn complete(&self, result: Result<()>) {
-        let wakers = {
-            let mut done = self.0.done.lock();
-            done.0 = Some(result.clone());
-            std::mem::take(&mut done.1)
-        };
-        self.0.ready.notify_all();
-        for waker in wakers {
-            waker(result.clone());
-        }
-    }
-}
-
-impl Store {
     /// An empty store that is kept nowhere.
     pub fn in_memory() -> Arc<Store> {
-        let version = Version::new();
-        Arc::new(Store {
-            durable: RwLock::new(Arc::new(version.clone())),
-            next_row_id: AtomicU64::new(1),
-            next_oid: AtomicU32::new(version.catalog().next_oid),
-            next_job: AtomicI32::new(version.catalog().next_job),
-            order: Mutex::new(Order { latest: version, recent: VecDeque::new() }),
+        let options = StoreOptions { wal_file_bytes: 1 << 20, ..StoreOptions::default() };
+        Store::open(Arc::new(Memory::default()), Arc::new(SystemClock), options).expect("memory is always there")
+    }
+
+    fn start(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Arc<Store>> {
+        let files = Arc::new(SegmentFiles::new(disk.clone(), options.cache_bytes));
+        let recovered = recover(&disk, &files)?;
+        let (version, counters) = (recovered.version, recovered.counters);
+        files.set_next_id(counters.segment);
+        let published = Arc::new(Published::new(version.clone()));
+        let writer = Writer::new(disk.clone(), recovered.log, options.wal_file_bytes);
+        let buffered = version.buffer_bytes();
+        let store = Arc::new(Store {
+            log: Log::start(writer, published.clone())?,
+            order: Mutex::new(Order { latest: version, generation: 0, recent: VecDeque::new() }),
+            published,
             open: Mutex::default(),
-        })
+            files,
+            buffered: AtomicUsize::new(buffered),
+            maintenance: Arc::new(Maintenance::new(Checkpointer::new(recovered.manifest))),
+            next_row_id: AtomicU64::new(counters.row_id),
+            next_oid: AtomicU32::new(counters.oid),
+            next_job: AtomicI32::new(counters.job),
+            disk,
+            clock,
+            options,
+        });
+        store.maintenance.start(&store)?;
+        Ok(store)
+    }
+
+    /// Makes everything durable, writes a checkpoint, ends the threads and gives the directory back.
+    /// What was read stays readable; nothing can be written any more.
+    pub fn close(&self) -> Result<()> {
+        self.log.stop();
+        self.maintenance.stop();
+        let result = self.log.failure().map_or_else(|| self.checkpoint(), Err);
+        self.release();
+        result
+    }
+
+    fn release(&self) {
+        if self.maintenance.release() {
+            self.files.close();
+            self.disk.unlock();
+        }
+    }
+
+    /// How it behaves.
+    pub fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The newest durable version.
@@ -172,7 +215,7 @@ impl Store {
         // Take the lock on open snapshots first: a commit that prunes what is recent then either sees
         // this snapshot or is older than it.
         let mut open = self.open.lock();
-        let version = self.durable.read().clone();
+        let version = self.published.version();
         *open.entry(version.lsn).or_insert(0) += 1;
         Snapshot { version, store: self.clone() }
     }
@@ -198,21 +241,42 @@ impl Store {
         self.next_job.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Moves all buffered rows to segments and lets go of the log.
+    ///
+    /// # Errors
+    /// When the disk refuses. If it is the manifest that cannot be written, the store is read-only from
+    /// then on; otherwise nothing has changed.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.maintenance.checkpoint(self)
+    }
+
     /// Writes rows to synced segments that nobody sees until a commit adds them: one per chunk, with
-    /// the times each touches.
+    /// the times each touches. A file is removed again when nobody refers to it and no commit added it.
     pub(crate) fn write_segments(
         &self,
-        _table: &Arc<Table>,
-        _first_id: u64,
-        _batch: &RecordBatch,
-        _version: &Version,
-    ) -> Result<Vec<(SegmentMeta, RangeSet)>> {
-        unimplemented!()
+        table: &Arc<Table>,
+        rows: NewRows,
+        version: &Version,
+    ) -> Result<Vec<(Arc<Segment>, RangeSet)>> {
+        let grain = version.touch_grain(table.id);
+        let time = table.hypertable.as_ref().map(|h| h.time_column);
+        let mut segments = Vec::new();
+        for rows in segment::cut_by_chunk(table, &version.table(table.id).chunks, rows)?.into_values() {
+            let column = time.and_then(|id| unique::key_columns(&rows.batch, &[id]));
+            let touched = column.map_or_else(RangeSet::all, |column| {
+                let times = TimeValues::of(&column[0]);
+                RangeSet::from_times((0..times.count()).filter_map(|i| times.get(i)), grain)
+            });
+            let meta = segment::write_segment(&self.files, table, rows)?;
+            segments.push((self.files.open(&meta), touched));
+        }
+        segment::sync_names(&self.files)?;
+        Ok(segments)
     }
 
     /// Opens a segment that an op or the manifest names.
-    pub(crate) fn open_segment(&self, _meta: &SegmentMeta) -> Result<Arc<Segment>> {
-        unimplemented!()
+    pub(crate) fn open_segment(&self, meta: &SegmentMeta) -> Result<Arc<Segment>> {
+        Ok(self.files.open(meta))
     }
 
     /// Orders a transaction after every other and returns a ticket that is ready when it is durable.
@@ -221,13 +285,17 @@ impl Store {
     /// * [`Error::Conflict`] – a commit since the transaction's snapshot changed a row it changes, an
     ///   object it changes or writes to, or a bucket it replaces. Try again from a new snapshot.
     /// * [`Error::Duplicate`] – a commit since then added a key that it adds too.
-    pub fn commit(self: &Arc<Self>, transaction: Transaction) -> Result<Ticket> {
+    pub fn commit(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
         let ticket = Ticket::new();
         if transaction.is_read_only() {
             ticket.complete(Ok(()));
             return Ok(ticket);
         }
-        let mut effects = effects_of(&transaction)?;
+        self.log.check()?;
+        self.maintenance.wait_for_room(self)?;
+        transaction.compact()?;
+        let bodies = Bodies::of(transaction.ops())?;
+        let mut effects = effects_of(&transaction);
         let mut checked = transaction.base().lsn;
         loop {
             let order = self.order.lock();
@@ -243,7 +311,7 @@ impl Store {
                 checked = latest.lsn;
                 continue;
             }
-            return self.order_commit(order, &transaction, &mut effects, ticket);
+            return self.order_commit(order, &transaction, &mut effects, bodies, ticket);
         }
     }
 
@@ -252,36 +320,93 @@ impl Store {
         mut order: parking_lot::MutexGuard<'_, Order>,
         transaction: &Transaction,
         effects: &mut Recent,
+        bodies: Bodies,
         ticket: Ticket,
     ) -> Result<Ticket> {
         let base = transaction.base().lsn;
         let lsn = Lsn(order.latest.lsn.0 + 1);
         let ops: Vec<Op> = transaction.ops().iter().map(|op| resolve(op, &order, base)).collect();
         let mut next = order.latest.clone();
+        let segments = RefCell::new(Vec::new());
         for op in &ops {
-            next.apply(op, &|meta| self.open_segment(meta))?;
+            next.apply(op, &|meta| {
+                let segment = self.files.open(meta);
+                segments.borrow_mut().push(segment.clone());
+                Ok(segment)
+            })?;
         }
+        segments.into_inner().iter().for_each(|segment| self.files.publish(segment, lsn));
         next.lsn = lsn;
         effects.lsn = lsn;
+        let (before, after) = (order.latest.buffer_bytes(), next.buffer_bytes());
+        self.buffered.fetch_add(after, Ordering::Relaxed);
+        self.buffered.fetch_sub(before, Ordering::Relaxed);
         order.latest = next.clone();
         order.recent.push_back(std::mem::take(effects));
         let oldest = {
             // A snapshot that begins now is of the durable version, which may be older than this commit.
             let open = self.open.lock();
-            let durable = self.durable.read().lsn;
+            let durable = self.published.version().lsn;
             open.keys().next().map_or(durable, |first| durable.min(*first))
         };
         while order.recent.front().is_some_and(|r| r.lsn <= oldest) {
             order.recent.pop_front();
         }
-        self.append(lsn, ops, next, ticket.clone());
+        // Queue under the lock, so that the log has the commits' order.
+        let (generation, synchronous) = (order.generation, transaction.is_synchronous());
+        let ticket_of_log = ticket.clone();
+        self.log.submit(Commit { lsn, ops, bodies, version: next, generation, synchronous, ticket: ticket_of_log });
+        drop(order);
+        self.maintenance.consider(self);
         Ok(ticket)
     }
 
-    /// Queues a commit for the log. Called under the commit lock, so that the log has the commits' order.
-    fn append(self: &Arc<Self>, _lsn: Lsn, _ops: Vec<Op>, version: Version, ticket: Ticket) {
-        *self.durable.write() = Arc::new(version);
-        ticket.complete(Ok(()));
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn files(&self) -> &Arc<SegmentFiles> {
+        &self.files
+    }
+
+    pub(crate) fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// Bytes of rows that are not in a segment.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffered.load(Ordering::Relaxed)
+    }
+
+    /// Numbers above all that were handed out.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            row_id: self.next_row_id.load(Ordering::Relaxed),
+            segment: self.files.next_id(),
+            oid: self.next_oid.load(Ordering::Relaxed),
+            job: self.next_job.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Changes how rows are kept, in the latest and in the published version at once.
+    pub(crate) fn install(&self, install: &Arc<Install>) {
+        let mut order = self.order.lock();
+        let before = order.latest.buffer_bytes();
+        install.apply(&mut order.latest);
+        order.generation = self.published.install(install, order.latest.lsn);
+        self.buffered.fetch_add(order.latest.buffer_bytes(), Ordering::Relaxed);
+        self.buffered.fetch_sub(before, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.log.stop();
+        self.maintenance.stop();
+        self.release();
+        if let Some(error) = self.log.failure() {
+            warn!(%error, "the store was left read-only");
+        }
     }
 }
 
@@ -302,7 +427,7 @@ fn resolve(op: &Op, order: &Order, base: Lsn) -> Op {
 }
 
 /// What a transaction does, in the terms in which transactions conflict.
-fn effects_of(transaction: &Transaction) -> Result<Recent> {
+fn effects_of(transaction: &Transaction) -> Recent {
     let mut effects = Recent::default();
     let touch = |effects: &mut Recent, table: TableId, touched: &RangeSet| {
         let all = effects.touched.entry(table).or_default();
@@ -314,12 +439,7 @@ fn effects_of(transaction: &Transaction) -> Result<Recent> {
                 effects.changed.extend(transaction.base().catalog().keys(change));
                 effects.changed.extend(transaction.version().catalog().keys(change));
             }
-            Op::Insert { table, rows, touched } => {
-                effects.inserted.insert(*table);
-                touch(&mut effects, *table, touched);
-                add_keys(&mut effects, transaction, *table, rows)?;
-            }
-            Op::AddSegment { table, touched, .. } => {
+            Op::Insert { table, touched, .. } | Op::AddSegment { table, touched, .. } => {
                 effects.inserted.insert(*table);
                 touch(&mut effects, *table, touched);
             }
@@ -341,19 +461,11 @@ fn effects_of(transaction: &Transaction) -> Result<Recent> {
             Op::Dirty { .. } => {}
         }
     }
-    Ok(effects)
-}
-
-fn add_keys(effects: &mut Recent, transaction: &Transaction, table: TableId, rows: &Rows) -> Result<()> {
-    let Some(definition) = transaction.version().catalog().tables.get(&table) else { return Ok(()) };
-    for index in definition.unique_keys() {
-        let columns = index.column_ids().and_then(|key| unique::key_columns(&rows.batch, &key));
-        if let Some(columns) = columns {
-            let hashes = effects.keys.entry((table, index.name.clone())).or_default();
-            hashes.extend(key_hashes(&columns)?.into_iter().flatten());
-        }
+    for keys in transaction.keys() {
+        let key = (keys.table, keys.index.clone());
+        effects.keys.entry(key).or_default().push(keys.hashes.clone());
     }
-    Ok(())
+    effects
 }
 
 /// Whether `mine` may not follow `theirs`, which it has not seen.
@@ -376,29 +488,61 @@ fn conflicts(mine: &Recent, theirs: &Recent) -> bool {
 }
 
 fn keys_meet(mine: &Recent, theirs: &Recent) -> bool {
-    mine.keys.iter().any(|(index, hashes)| theirs.keys.get(index).is_some_and(|other| !hashes.is_disjoint(other)))
+    mine.keys.iter().any(|(index, mine)| {
+        let theirs = theirs.keys.get(index).into_iter().flatten();
+        theirs.into_iter().any(|theirs| mine.iter().any(|mine| meet(mine, theirs)))
+    })
 }
 
 /// Compares the keys a transaction adds with the rows of a newer version.
 fn check_unique(transaction: &Transaction, latest: &Version) -> Result<()> {
     for op in transaction.ops() {
-        let Op::Insert { table, rows, .. } = op else { continue };
+        let (Op::Insert { table, .. } | Op::AddSegment { table, .. }) = op else { continue };
+        let truncates = |op: &Op| matches!(op, Op::Truncate { table: t } if t == table);
+        // Who empties a table meets nobody's rows, and those it added before are gone too.
+        if transaction.ops().iter().any(truncates) {
+            continue;
+        }
         let Some(definition) = latest.catalog().tables.get(table) else { continue };
-        let mut data = (*latest.table(*table)).clone();
+        let mut mine = RowIds::new();
         for op in transaction.ops() {
             if let Op::Delete { table: t, ids, .. } = op
                 && t == table
             {
-                *Arc::make_mut(&mut data.deleted) |= &**ids;
+                mine |= &**ids;
             }
         }
+        let mut data = (*latest.table(*table)).clone();
+        *Arc::make_mut(&mut data.deleted) |= &mine;
         for index in definition.unique_keys() {
             let Some(key) = index.column_ids() else { continue };
-            let existing = unique::find_existing(&data, definition, &key, &rows.batch)?;
-            if let Some(row) = existing.iter().position(Option::is_some) {
-                return Err(unique::duplicate(definition, index, &key, &rows.batch, row));
+            for (batch, ids) in keys_of(op, &key, transaction)? {
+                let existing = unique::find_existing(&data, definition, &key, &batch)?;
+                let taken = |row: &usize| existing[*row].is_some() && !mine.contains(ids.value(*row));
+                if let Some(row) = (0..batch.num_rows()).find(taken) {
+                    return Err(unique::duplicate(definition, index, &key, &batch, row));
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The rows that an op adds, with at least the columns of a key, and their ids.
+fn keys_of(op: &Op, key: &[ColumnId], transaction: &Transaction) -> Result<Vec<(RecordBatch, UInt64Array)>> {
+    Ok(match op {
+        Op::Insert { rows, .. } => {
+            let ids = UInt64Array::from_iter_values(rows.first_id..rows.end_id());
+            vec![(rows.batch.clone(), ids)]
+        }
+        Op::AddSegment { table, segment, .. } => {
+            let batches = transaction.segment(*table, segment.id).map_or(Ok(Vec::new()), |s| s.keys(key))?;
+            let with_ids = |batch: RecordBatch| {
+                let ids = batch.columns().last().expect("ids come last").as_primitive::<UInt64Type>().clone();
+                (batch, ids)
+            };
+            batches.into_iter().map(with_ids).collect()
+        }
+        _ => Vec::new(),
+    })
 }

@@ -1,19 +1,159 @@
 //! Rows that agree on a unique key.
+//!
+//! Keys are compared by their hashes first, which are kept sorted, so that two sets of them meet by one
+//! walk over the smaller:
+//!
+//! ```text
+//! new rows       03 17 42 99 ──┐
+//! buffered rows  05 17 60 ─────┼─ 17 meets 17: compare the keys themselves
+//! segment        11 42 70 ─────┘
+//! ```
 
-use crate::rows::key_hashes;
+use crate::rows::{KeyPositions, TimeValues, key_hashes};
 use crate::version::TableData;
 use crate::{Error, Result, schema};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use highwater_model::{ColumnId, Index, Table};
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The columns of a key in a batch whose fields carry column ids.
 pub fn key_columns(batch: &RecordBatch, key: &[ColumnId]) -> Option<Vec<ArrayRef>> {
     let schema = batch.schema();
     let position = |id: &ColumnId| schema.fields().iter().position(|f| schema::column_id(f) == Some(*id));
     key.iter().map(|id| position(id).map(|i| batch.column(i).clone())).collect()
+}
+
+/// The keys of new rows.
+pub struct Keys {
+    key: Vec<ColumnId>,
+    columns: Vec<ArrayRef>,
+    /// Hash and row, sorted; without rows that have a NULL, because NULLs never agree.
+    sorted: KeyPositions,
+    converter: RowConverter,
+}
+
+impl Keys {
+    /// The keys of `batch`; `None` if it lacks a column of the key.
+    pub fn of(batch: &RecordBatch, key: &[ColumnId]) -> Result<Option<Keys>> {
+        let Some(columns) = key_columns(batch, key) else { return Ok(None) };
+        let hashes = key_hashes(&columns)?.into_iter().enumerate();
+        let mut sorted: KeyPositions = hashes.filter_map(|(i, hash)| Some((hash?, i as u32))).collect();
+        sorted.sort_unstable();
+        let converter = RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
+        Ok(Some(Keys { key: key.to_vec(), columns, sorted, converter }))
+    }
+
+    /// The hashes, sorted.
+    pub fn hashes(&self) -> Arc<[u64]> {
+        self.sorted.iter().map(|(hash, _)| *hash).collect()
+    }
+
+    /// The first row that repeats the key of an earlier one.
+    pub fn first_repeat(&self) -> Result<Option<usize>> {
+        let mut repeat: Option<usize> = None;
+        for same in self.sorted.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            for (i, (_, row)) in same.iter().enumerate() {
+                for (_, earlier) in &same[..i] {
+                    let row = *row as usize;
+                    if repeat.is_none_or(|r| row < r) && self.agree(row, &self.columns, *earlier as usize)? {
+                        repeat = Some(row);
+                    }
+                }
+            }
+        }
+        Ok(repeat)
+    }
+
+    /// For each row, the id of a live row of `data` that has its key.
+    pub fn find_existing(&self, data: &TableData, table: &Table, count: usize) -> Result<Vec<Option<u64>>> {
+        let mut found = vec![None; count];
+        let time = table.hypertable.as_ref().map(|h| h.time_column);
+        let time = time.and_then(|id| Some((id, self.key.iter().position(|k| *k == id)?)));
+        let times = time.map(|(_, position)| TimeValues::of(&self.columns[position]));
+        let hull = times.and_then(|times| times.hull());
+        let outside = |(first, last): (i64, i64)| hull.is_some_and(|(from, to)| last < from || first > to);
+        for rows in data.buffer.iter().rev() {
+            if time.and_then(|(id, _)| rows.time_hull(id)).is_some_and(outside) {
+                continue;
+            }
+            let positions = rows.key_positions(&self.key)?;
+            let mut columns = None;
+            for (row, at) in meetings(&self.sorted, &positions) {
+                let columns = columns.get_or_insert_with(|| key_columns(&rows.batch, &self.key).unwrap_or_default());
+                let id = rows.first_id + u64::from(at);
+                let (row, at) = (row as usize, at as usize);
+                if found[row].is_none() && !data.deleted.contains(id) && self.agree(row, columns, at)? {
+                    found[row] = Some(id);
+                }
+            }
+        }
+        for segment in &data.segments {
+            let Some(probes) = self.probes(segment.meta.times, times.as_ref(), &found) else { continue };
+            for hit in segment.find_keys(&self.key, &self.columns, time.map(|(id, _)| id), &probes)? {
+                if !data.deleted.contains(hit.id) && self.agree(hit.row, &hit.columns, hit.at)? {
+                    found[hit.row] = Some(hit.id);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keys that a segment with these times may have and that were not found yet, if there are any.
+    fn probes(
+        &self,
+        within: Option<(i64, i64)>,
+        times: Option<&TimeValues<'_>>,
+        found: &[Option<u64>],
+    ) -> Option<KeyPositions> {
+        let inside = |row: usize| match (within, times.and_then(|times| times.get(row))) {
+            (Some((first, last)), Some(t)) => first <= t && t <= last,
+            _ => true,
+        };
+        let wanted = self.sorted.iter().filter(|(_, row)| found[*row as usize].is_none() && inside(*row as usize));
+        Some(wanted.copied().collect::<KeyPositions>()).filter(|probes| !probes.is_empty())
+    }
+
+    fn agree(&self, row: usize, columns: &[ArrayRef], at: usize) -> Result<bool> {
+        let one = |columns: &[ArrayRef], at: usize| {
+            let slices: Vec<ArrayRef> = columns.iter().map(|c| c.slice(at, 1)).collect();
+            self.converter.convert_columns(&slices)
+        };
+        Ok(one(&self.columns, row)?.row(0) == one(columns, at)?.row(0))
+    }
+}
+
+/// Pairs of positions whose hashes are the same. Both sides are sorted.
+pub fn meetings(a: &[(u64, u32)], b: &[(u64, u32)]) -> Vec<(u32, u32)> {
+    if a.len() > b.len() {
+        return meetings(b, a).into_iter().map(|(x, y)| (y, x)).collect();
+    }
+    let (mut pairs, mut rest) = (Vec::new(), b);
+    for (hash, x) in a {
+        rest = &rest[skip_below(rest, *hash)..];
+        pairs.extend(rest.iter().take_while(|(h, _)| h == hash).map(|(_, y)| (*x, *y)));
+    }
+    pairs
+}
+
+/// Whether two sorted lists of hashes have one in common.
+pub fn meet(a: &[u64], b: &[u64]) -> bool {
+    let (few, mut rest) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    few.iter().any(|hash| {
+        rest = &rest[rest.partition_point(|h| h < hash)..];
+        rest.first() == Some(hash)
+    })
+}
+
+/// How many entries have a smaller hash: doubling steps, then halving ones, because it is rarely far.
+fn skip_below(entries: &[(u64, u32)], hash: u64) -> usize {
+    let mut step = 1;
+    while step < entries.len() && entries[step].0 < hash {
+        step *= 2;
+    }
+    let (from, to) = (step / 2, (step + 1).min(entries.len()));
+    from + entries[from..to].partition_point(|(h, _)| *h < hash)
 }
 
 /// For each row of `batch`, the id of a live row of `data` that agrees with it on `key`.
@@ -25,64 +165,15 @@ pub fn find_existing(
     key: &[ColumnId],
     batch: &RecordBatch,
 ) -> Result<Vec<Option<u64>>> {
-    let Some(columns) = key_columns(batch, key) else { return Ok(vec![None; batch.num_rows()]) };
-    let hashes = key_hashes(&columns)?;
-    let converter = RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
-    let wanted = converter.convert_columns(&columns)?;
-    let times = table.hypertable.as_ref().and_then(|h| key.iter().position(|id| *id == h.time_column));
-    let times = times.map(|i| crate::rows::times(&columns[i]));
-    let mut found = Vec::with_capacity(batch.num_rows());
-    for (i, hash) in hashes.into_iter().enumerate() {
-        let Some(hash) = hash else {
-            found.push(None);
-            continue;
-        };
-        let time = times.as_ref().and_then(|t| t[i]);
-        let matches = |columns: &[ArrayRef], at: usize| -> Result<bool> {
-            let slice: Vec<ArrayRef> = columns.iter().map(|c| c.slice(at, 1)).collect();
-            Ok(converter.convert_columns(&slice)?.row(0) == wanted.row(i))
-        };
-        let mut id = None;
-        for rows in data.buffer.iter().rev() {
-            for at in rows.positions_of(key, hash)? {
-                let row_id = rows.first_id + u64::from(at);
-                let columns = key_columns(&rows.batch, key).unwrap_or_default();
-                if id.is_none() && !data.deleted.contains(row_id) && matches(&columns, at as usize)? {
-                    id = Some(row_id);
-                }
-            }
-        }
-        for segment in &data.segments {
-            let outside = |(first, last): (i64, i64)| time.is_some_and(|t| t < first || t > last);
-            if id.is_some() || segment.meta.times.is_some_and(outside) {
-                continue;
-            }
-            for (row_id, key_row) in segment.find_key(key, hash)? {
-                if !data.deleted.contains(row_id) && matches(key_row.columns(), 0)? {
-                    id = Some(row_id);
-                }
-            }
-        }
-        found.push(id);
+    match Keys::of(batch, key)? {
+        Some(keys) => keys.find_existing(data, table, batch.num_rows()),
+        None => Ok(vec![None; batch.num_rows()]),
     }
-    Ok(found)
 }
 
 /// The position of the first row of `batch` that repeats the key of an earlier one.
 pub fn first_repeat(key: &[ColumnId], batch: &RecordBatch) -> Result<Option<usize>> {
-    let Some(columns) = key_columns(batch, key) else { return Ok(None) };
-    let converter = RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
-    let rows = converter.convert_columns(&columns)?;
-    let mut seen: HashMap<u64, Vec<usize>> = HashMap::with_capacity(rows.num_rows());
-    for (i, hash) in key_hashes(&columns)?.into_iter().enumerate() {
-        let Some(hash) = hash else { continue };
-        let earlier = seen.entry(hash).or_default();
-        if earlier.iter().any(|e| rows.row(*e) == rows.row(i)) {
-            return Ok(Some(i));
-        }
-        earlier.push(i);
-    }
-    Ok(None)
+    Keys::of(batch, key)?.map_or(Ok(None), |keys| keys.first_repeat())
 }
 
 /// The error that says which key is there twice.
@@ -98,5 +189,33 @@ pub fn duplicate(table: &Table, index: &Index, key: &[ColumnId], batch: &RecordB
         table: table.id,
         index: index.name.clone(),
         key: format!("({})=({})", names.join(", "), values.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn all_pairs_meet_and_no_others(a in prop::collection::vec(0..40u64, 0..30), b in prop::collection::vec(0..40u64, 0..30)) {
+            let sorted = |hashes: &[u64]| {
+                let mut sorted: Vec<(u64, u32)> = hashes.iter().enumerate().map(|(i, h)| (*h, i as u32)).collect();
+                sorted.sort_unstable();
+                sorted
+            };
+            let (x, y) = (sorted(&a), sorted(&b));
+            let mut found = meetings(&x, &y);
+            found.sort_unstable();
+            let mut expected: Vec<(u32, u32)> = Vec::new();
+            for (i, p) in a.iter().enumerate() {
+                expected.extend(b.iter().enumerate().filter(|(_, q)| p == *q).map(|(j, _)| (i as u32, j as u32)));
+            }
+            expected.sort_unstable();
+            let plain = |s: &[(u64, u32)]| s.iter().map(|(h, _)| *h).collect::<Vec<_>>();
+            prop_assert_eq!(meet(&plain(&x), &plain(&y)), !expected.is_empty());
+            prop_assert_eq!(found, expected);
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! The database as of one commit.
 
 use crate::op::Op;
-use crate::rows::{RowIds, Rows, kept, times};
+use crate::rows::{RowIds, Rows, TimeValues, kept, times};
 use crate::segment::Segment;
 use crate::{Result, schema};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, UInt64Array, new_null_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use highwater_model::hypertable::{chunk_of, new_chunk_range};
 use highwater_model::{
-    CaggId, Catalog, CatalogChange, Chunk, ChunkId, Column, ColumnId, Lsn, Pending, RangeSet, Table, TableId,
+    CaggId, Catalog, CatalogChange, Chunk, ChunkId, Column, ColumnId, Lsn, Pending, RangeSet, Table, TableId, TimeRange,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct TableData {
     pub dropped: RangeSet,
     /// How many rows exist.
     pub row_count: u64,
+    /// How often it was truncated, so that a checkpoint notices.
+    pub(crate) epoch: u64,
 }
 
 /// What is known of an aggregate beside its rows.
@@ -108,6 +111,11 @@ impl Version {
         self.tables.get(&id).cloned().unwrap_or_default()
     }
 
+    /// Bytes of memory that rows outside of segments take.
+    pub fn buffer_bytes(&self) -> usize {
+        self.tables.values().map(|data| data.buffer_bytes()).sum()
+    }
+
     /// What is known of an aggregate.
     pub fn cagg(&self, id: CaggId) -> Arc<CaggData> {
         self.caggs.get(&id).cloned().unwrap_or_default()
@@ -125,7 +133,7 @@ impl Version {
     /// Applies a change that commits, or will commit, as `lsn`.
     ///
     /// # Errors
-    /// [`Error::Catalog`] when the catalog refuses it; the version is unchanged then.
+    /// [`crate::Error::Catalog`] when the catalog refuses it; the version is unchanged then.
     pub fn apply(&mut self, op: &Op, segments: &dyn Fn(&crate::SegmentMeta) -> Result<Arc<Segment>>) -> Result<()> {
         match op {
             Op::Catalog(change) => self.apply_catalog(change)?,
@@ -154,7 +162,8 @@ impl Version {
             }
             Op::Truncate { table } => {
                 self.change_table(*table, |data| {
-                    *data = TableData { dropped: std::mem::take(&mut data.dropped), ..TableData::default() }
+                    let dropped = std::mem::take(&mut data.dropped);
+                    *data = TableData { dropped, epoch: data.epoch + 1, ..TableData::default() }
                 });
                 self.touch(*table, &RangeSet::all());
             }
@@ -186,23 +195,29 @@ impl Version {
             }
             _ => {}
         }
-        if let CatalogChange::PutTable(table) = change {
-            self.cut_existing_rows(table);
+        match change {
+            CatalogChange::PutTable(table) => self.cut_existing_rows(table),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A table that becomes a hypertable with rows in it gets the chunks of these rows.
-    fn cut_existing_rows(&mut self, table: &Table) {
+    fn cut_existing_rows(&mut self, table: &Table) -> Result<()> {
         let data = self.table(table.id);
-        if table.hypertable.is_some() && data.chunks.is_empty() {
-            for rows in &data.buffer {
-                self.add_chunks_of(table.id, rows);
-            }
-            for segment in &data.segments {
-                self.add_chunks(table.id, segment.meta.times.into_iter().flat_map(|(first, last)| [first, last]));
-            }
+        let Some(hypertable) = table.hypertable.as_ref().filter(|_| data.chunks.is_empty()) else { return Ok(()) };
+        for rows in &data.buffer {
+            self.add_chunks_of(table.id, rows);
         }
+        let mut segments = Vec::with_capacity(data.segments.len());
+        for segment in &data.segments {
+            // Nobody asked for the times when the segment was written.
+            let times = segment.times_of(hypertable.time_column)?;
+            self.add_chunks(table.id, times.iter().copied());
+            let hull = times.iter().min().copied().zip(times.iter().max().copied());
+            segments.push(Arc::new(segment.with_times(hull)));
+        }
+        self.change_table(table.id, |data| data.segments = segments);
+        Ok(())
     }
 
     fn change_table(&mut self, id: TableId, change: impl FnOnce(&mut TableData)) {
@@ -235,8 +250,12 @@ impl Version {
         else {
             return;
         };
-        if let Some(column) = rows.column(time) {
-            self.add_chunks(table, times(column).into_iter().flatten());
+        let Some((first, last)) = rows.time_hull(time) else { return };
+        let chunk = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, first)).copied();
+        match rows.column(time) {
+            _ if chunk.is_some_and(|chunk| chunk.range.contains(last)) => {}
+            Some(column) => self.add_chunks(table, times(column).into_iter().flatten()),
+            None => {}
         }
     }
 
@@ -315,7 +334,7 @@ impl TableData {
         let scan = Arc::new(scan);
         let wanted = |times: Option<(i64, i64)>| match (&scan.times, times) {
             (Some((_, wanted)), Some((first, last))) => {
-                wanted.overlaps(&highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+                wanted.overlaps(&TimeRange { start: first.min(i64::MAX - 1), end: last.saturating_add(1) })
             }
             _ => true,
         };
@@ -324,15 +343,47 @@ impl TableData {
         let segments = self.segments.iter().filter(|segment| wanted(segment.meta.times));
         let parts = segments
             .flat_map(|segment| segment.parts(&scan).into_iter().map(|part| Source::Part(segment.clone(), part)));
-        let buffered = self.buffer.iter().map(|rows| Source::Rows(rows.clone()));
+        let hull = |rows: &Rows| scan.times.as_ref().and_then(|(time, _)| rows.time_hull(*time));
+        let buffered = self.buffer.iter().filter(|rows| wanted(hull(rows))).map(|rows| Source::Rows(rows.clone()));
         parts.chain(buffered).map(unit).collect()
+    }
+
+    /// The parts of [`TableData::scan`] that may hold one of these rows.
+    pub fn scan_ids(&self, table: &Arc<Table>, scan: Scan, ids: &[u64]) -> Vec<ScanUnit> {
+        let holds = |first: u64, end: u64| ids.iter().any(|id| (first..end).contains(id));
+        let units = self.scan(table, scan).into_iter();
+        units
+            .filter(|unit| match &unit.source {
+                Source::Rows(rows) => holds(rows.first_id, rows.end_id()),
+                Source::Part(segment, _) => holds(segment.meta.ids.0, segment.meta.ids.1 + 1),
+            })
+            .collect()
+    }
+
+    /// A range that holds the times of all rows; `None` when there are none. For pruning only: it may be
+    /// larger than needed.
+    pub fn hull(&self, table: &Table) -> Option<highwater_model::TimeRange> {
+        let time = table.hypertable.as_ref()?.time_column;
+        let buffered = self.buffer.iter().filter_map(|rows| {
+            let times = times(rows.column(time)?);
+            let (first, last) = (times.iter().flatten().min()?, times.iter().flatten().max()?);
+            Some((*first, *last))
+        });
+        let both = buffered.chain(self.segments.iter().filter_map(|s| s.meta.times));
+        let (first, last) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        Some(highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
     }
 
     /// The newest finite time of a hypertable's rows. Deleted rows that are still kept may count.
     pub fn newest(&self, table: &Table) -> Option<i64> {
         let time = table.hypertable.as_ref()?.time_column;
         let buffered = self.buffer.iter().filter_map(|rows| {
+            // Mostly no row is deleted and no time infinite.
             let mask = rows.alive(&self.deleted);
+            let hull = rows.time_hull(time)?;
+            if mask.is_none() && hull.1 != i64::MAX {
+                return Some(hull.1).filter(|t| *t != i64::MIN);
+            }
             let times = times(rows.column(time)?);
             let alive = times.into_iter().enumerate().filter(|(i, _)| mask.as_ref().is_none_or(|m| m.value(*i)));
             alive.filter_map(|(_, t)| t).filter(|t| *t != i64::MAX && *t != i64::MIN).max()
@@ -381,60 +432,84 @@ impl ScanUnit {
 
     /// Its rows.
     pub fn read(&self) -> Result<Vec<RecordBatch>> {
-        let raw = match &self.source {
+        match &self.source {
             Source::Rows(rows) => {
                 let ids = || Arc::new(UInt64Array::from_iter_values(rows.first_id..rows.end_id())) as ArrayRef;
-                let batch = match self.scan.row_ids {
-                    true => with_row_ids(&rows.batch, ids())?,
-                    false => rows.batch.clone(),
+                let ids = self.scan.row_ids.then(ids);
+                let batch = self.conform(&rows.batch, ids)?;
+                // Masks come last: columns that nobody asked for need no filtering.
+                let batch = match self.times_of(&rows.batch) {
+                    Some(mask) => kept(batch, Some(both(mask, rows.alive(&self.deleted))))?,
+                    None => kept(batch, rows.alive(&self.deleted))?,
                 };
-                vec![kept(batch, rows.alive(&self.deleted))?]
+                Ok(vec![batch])
             }
-            Source::Part(segment, part) => segment.read(*part, &self.scan, self.scan.row_ids, &self.deleted)?,
-        };
-        raw.into_iter().map(|batch| self.conform(batch)).collect()
+            Source::Part(segment, part) => {
+                let batches = segment.read(*part, &self.scan, self.scan.row_ids, &self.deleted)?;
+                let conform = |batch: RecordBatch| {
+                    let ids = self.scan.row_ids.then(|| batch.columns().last().cloned()).flatten();
+                    kept(self.conform(&batch, ids)?, self.times_of(&batch))
+                };
+                batches.into_iter().map(conform).collect()
+            }
+        }
     }
 
-    /// Keeps the wanted times, and gives the columns their present order, names and defaults.
-    fn conform(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        let find = |id: ColumnId| {
-            let position = batch.schema().fields().iter().position(|f| schema::column_id(f) == Some(id));
-            position.map(|i| batch.column(i).clone())
-        };
-        let mask = match &self.scan.times {
-            Some((id, wanted)) => find(*id).and_then(|column| mask_of(&column, wanted)),
-            None => None,
-        };
+    /// Which rows have a wanted time; `None` when all have.
+    fn times_of(&self, batch: &RecordBatch) -> Option<BooleanArray> {
+        let (id, wanted) = self.scan.times.as_ref()?;
+        mask_of(find(batch, *id)?, wanted)
+    }
+
+    /// Gives the columns their present order, names and defaults.
+    fn conform(&self, batch: &RecordBatch, ids: Option<ArrayRef>) -> Result<RecordBatch> {
         let schema = ScanUnit::schema(&self.table, &self.scan);
         let mut columns = Vec::with_capacity(schema.fields().len());
         for id in &self.scan.columns {
             let Some(column) = self.table.column_by_id(*id) else { continue };
-            columns.push(match find(*id) {
-                Some(array) => array,
+            columns.push(match find(batch, *id) {
+                Some(array) => array.clone(),
                 None => missing_column(column, batch.num_rows())?,
             });
         }
-        if self.scan.row_ids {
-            let position = batch.schema().index_of(schema::ROW_ID)?;
-            columns.push(batch.column(position).clone());
-        }
+        columns.extend(ids);
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        kept(RecordBatch::try_new_with_options(schema, columns, &options)?, mask)
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
     }
 }
 
-fn with_row_ids(batch: &RecordBatch, ids: ArrayRef) -> Result<RecordBatch> {
-    let row_id = Arc::new(Field::new(schema::ROW_ID, DataType::UInt64, false));
-    let fields = batch.schema().fields().iter().cloned().chain([row_id]).collect::<Vec<_>>();
-    let columns = batch.columns().iter().cloned().chain([ids]).collect();
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+fn find(batch: &RecordBatch, id: ColumnId) -> Option<&ArrayRef> {
+    let position = batch.schema_ref().fields().iter().position(|f| schema::column_id(f) == Some(id))?;
+    Some(batch.column(position))
+}
+
+fn both(a: BooleanArray, b: Option<BooleanArray>) -> BooleanArray {
+    match b {
+        Some(b) => BooleanArray::new(a.values() & b.values(), None),
+        None => a,
+    }
 }
 
 /// Which rows have a wanted time; `None` when all have.
 fn mask_of(column: &ArrayRef, wanted: &RangeSet) -> Option<BooleanArray> {
-    let times = times(column);
-    let all = times.iter().all(|t| t.is_some_and(|t| wanted.contains(t)));
-    (!all).then(|| times.iter().map(|t| Some(t.is_some_and(|t| wanted.contains(t)))).collect())
+    let times = TimeValues::of(column);
+    // Times are mostly in order, so the range of the row before is the first to ask.
+    let mut last = TimeRange { start: 0, end: 0 };
+    let mut is_wanted = |t: i64| {
+        if !last.contains(t) {
+            last = range_of(wanted, t).unwrap_or(last);
+        }
+        last.contains(t)
+    };
+    let mask = BooleanBuffer::collect_bool(times.count(), |i| times.get(i).is_some_and(&mut is_wanted));
+    (mask.count_set_bits() < times.count()).then(|| BooleanArray::new(mask, None))
+}
+
+/// The range of the set that holds `t`.
+fn range_of(set: &RangeSet, t: i64) -> Option<TimeRange> {
+    let ranges = set.as_slice();
+    let i = ranges.partition_point(|r| r.start <= t);
+    ranges[..i].last().copied().filter(|range| range.contains(t))
 }
 
 /// The value that rows have in a column that was added after they were written.

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What tests of Highwater share. Ships with nothing.
+
+pub mod script;

@@ -244,7 +244,7 @@ fn compute(call: &Call, value: &ColumnarValue, name: &str) -> Result<Vec<Option<
     let none = || unsupported(name, kind.name());
     let zone = if kind == Kind::Timestamptz { call.clock()?.zone } else { Zone::UTC };
     let zoned = |t: i64| -> Result<i128> {
-        let seconds = i64::from(zone.offset_seconds_at(t));
+        let seconds = zone.offset_at(t) / highwater_model::time::MICROS_PER_SECOND;
         let whole = match part {
             Part::Timezone => seconds,
             Part::TimezoneHour => seconds / 3600,

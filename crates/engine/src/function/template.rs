@@ -392,7 +392,7 @@ fn time_fields(values: &ArrayRef, row: usize, zone: &Zone) -> Option<Fields> {
                 return None;
             }
             if Kind::of(data_type) == Kind::Timestamptz {
-                let zone_seconds = Some(zone.offset_seconds_at(t));
+                let zone_seconds = Some((zone.offset_at(t) / highwater_model::time::MICROS_PER_SECOND) as i32);
                 return Some(Fields { zone: zone_seconds, ..Fields::of_timestamp(zone.to_local(t)) });
             }
             Some(Fields::of_timestamp(t))

@@ -51,8 +51,12 @@ enum Unit {
 
 fn unit(word: &str) -> Option<Unit> {
     Some(match word {
-        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => Unit::Microsecond,
-        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => Unit::Millisecond,
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => {
+            Unit::Microsecond
+        }
+        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => {
+            Unit::Millisecond
+        }
         "s" | "sec" | "secs" | "second" | "seconds" => Unit::Second,
         "m" | "min" | "mins" | "minute" | "minutes" => Unit::Minute,
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Hour,
@@ -118,7 +122,10 @@ impl Sum {
     }
 
     fn add_micros(&mut self, whole: i64, scale: i64, fraction: f64) -> Result<(), Fault> {
-        let of_fraction = whole_micros((fraction * scale as f64).round_ties_even()).ok_or(Fault::Overflow)?;
+        let exact = fraction * scale as f64;
+        // PostgreSQL rounds half a microsecond towards zero here.
+        let rounded = exact.trunc() + if exact.fract().abs() > 0.5 { exact.signum() } else { 0.0 };
+        let of_fraction = whole_micros(rounded).ok_or(Fault::Overflow)?;
         let micros = whole.checked_mul(scale).and_then(|micros| micros.checked_add(of_fraction));
         self.interval.micros =
             micros.and_then(|micros| self.interval.micros.checked_add(micros)).ok_or(Fault::Overflow)?;
@@ -182,10 +189,9 @@ enum Token<'a> {
 
 fn words(text: &str) -> Result<Interval, Fault> {
     let mut tokens = tokens(text)?;
-    let ago = matches!(tokens.last(), Some(Token::Word("ago")));
-    if ago {
-        tokens.pop();
-    }
+    let count = tokens.len();
+    tokens.retain(|token| !matches!(token, Token::Word("ago")));
+    let ago = tokens.len() < count;
     if tokens.is_empty() {
         return Err(Fault::Syntax);
     }
@@ -249,7 +255,9 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
         rest = after;
         if number.contains(':') {
             tokens.push(Token::Clock { negative, text: number });
-        } else if let Some(after) = rest.strip_prefix('-').filter(|after| after.starts_with(|c: char| c.is_ascii_digit())) {
+        } else if let Some(after) =
+            rest.strip_prefix('-').filter(|after| after.starts_with(|c: char| c.is_ascii_digit()))
+        {
             let (months, after) = split_where(after, |c| !c.is_ascii_digit());
             tokens.push(Token::YearMonth { negative, years: number, months });
             rest = after;
@@ -266,7 +274,6 @@ fn split_where(text: &str, stop: impl Fn(char) -> bool) -> (&str, &str) {
 /// What follows the `P`: `1Y2M3DT4H5M6S`, `0001-02-03T04:05:06` or `3W`.
 fn iso8601(text: &str) -> Result<Interval, Fault> {
     let (date, time) = match text.split_once('t') {
-        Some((_, "")) => return Err(Fault::Syntax),
         Some((date, time)) => (date, time),
         None if text.is_empty() => return Err(Fault::Syntax),
         None => (text, ""),

@@ -94,10 +94,10 @@ pub fn date_from_timestamp(local_micros: i64) -> i32 {
 /// `timestamp - timestamp`, also for `timestamptz`: whole days of 24 hours and the rest, both of one sign.
 ///
 /// # Errors
-/// [`TimeError::OutOfRange`] when one of them is infinite or they are too far apart.
+/// [`TimeError::InfiniteDifference`], and [`TimeError::OutOfRange`] when they are too far apart.
 pub fn timestamp_minus_timestamp(a: i64, b: i64) -> Result<Interval, TimeError> {
     if is_infinite(a) || is_infinite(b) {
-        return Err(TimeError::OutOfRange { type_name: "interval" });
+        return Err(TimeError::InfiniteDifference);
     }
     let micros = a.checked_sub(b).ok_or(TimeError::OutOfRange { type_name: "interval" })?;
     Ok(Interval { months: 0, days: (micros / MICROS_PER_DAY) as i32, micros: micros % MICROS_PER_DAY })
@@ -107,10 +107,10 @@ pub fn timestamp_minus_timestamp(a: i64, b: i64) -> Result<Interval, TimeError> 
 /// the months that lie between.
 ///
 /// # Errors
-/// [`TimeError::OutOfRange`] when one of them is infinite.
+/// [`TimeError::InfiniteDifference`].
 pub fn age(a: i64, b: i64) -> Result<Interval, TimeError> {
     if is_infinite(a) || is_infinite(b) {
-        return Err(TimeError::OutOfRange { type_name: "interval" });
+        return Err(TimeError::InfiniteDifference);
     }
     let negative = a < b;
     let (late, early) = if negative { (b, a) } else { (a, b) };
@@ -124,7 +124,7 @@ pub fn age(a: i64, b: i64) -> Result<Interval, TimeError> {
         days -= 1;
     }
     if days < 0 {
-        // PostgreSQL borrows the month of the first argument when it is the earlier one too.
+        // The borrowed month is the one in which the earlier time lies, whichever argument that is.
         days += days_in_month(early_year, early_month);
         months -= 1;
     }
@@ -135,7 +135,7 @@ pub fn age(a: i64, b: i64) -> Result<Interval, TimeError> {
 /// `age(timestamptz, timestamptz)`, on the wall clock of `zone`.
 ///
 /// # Errors
-/// [`TimeError::OutOfRange`] when one of them is infinite.
+/// [`TimeError::InfiniteDifference`].
 pub fn timestamptz_age(a: i64, b: i64, zone: &Zone) -> Result<Interval, TimeError> {
     age(zone.to_local(a), zone.to_local(b))
 }
@@ -257,4 +257,111 @@ fn plus_months(local_micros: i64, months: i32) -> Result<i64, TimeError> {
 
 fn plus_days(local_micros: i64, days: i32) -> Result<i64, TimeError> {
     in_range(i64::from(days).checked_mul(MICROS_PER_DAY).and_then(|days| local_micros.checked_add(days)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Clockface, format_timestamp, format_timestamptz, parse_timestamp, parse_timestamptz};
+
+    fn at(text: &str) -> i64 {
+        parse_timestamp(text, &Clockface::EPOCH).unwrap()
+    }
+
+    fn interval(text: &str) -> Interval {
+        Interval::parse(text).unwrap()
+    }
+
+    fn told<T: ToString>(result: Result<T, TimeError>) -> String {
+        result.map_or_else(|error| error.to_string(), |value| value.to_string())
+    }
+
+    // The expected answers below are those of PostgreSQL 15.
+
+    #[test]
+    fn months_end_where_the_month_ends() {
+        let check = |time: &str, added: &str, expected: &str| {
+            let moved = timestamp_plus_interval(at(time), &interval(added)).map(format_timestamp);
+            assert_eq!(told(moved), expected, "{time} + {added}");
+        };
+        check("2024-01-31", "1 mon", "2024-02-29 00:00:00");
+        check("2024-03-31 10:00", "-1 mon", "2024-02-29 10:00:00");
+        check("2024-02-29", "1 year", "2025-02-28 00:00:00");
+        check("2024-01-31", "1 mon 1 day -01:00", "2024-02-29 23:00:00");
+        check("2024-01-01", "1.5 hours", "2024-01-01 01:30:00");
+        check("0001-01-01", "-1 year", "0001-01-01 00:00:00 BC");
+        check("infinity", "1 day", "infinity");
+        check("294000-01-01", "1000 years", "timestamp out of range");
+        check("4713-01-01 BC", "-2 years", "timestamp out of range");
+    }
+
+    #[test]
+    fn days_are_added_on_the_wall_clock_and_hours_in_elapsed_time() {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let check = |time: &str, added: &str, expected: &str| {
+            let time_micros = parse_timestamptz(time, &Clockface { zone, now: 0 }).unwrap();
+            let moved = timestamptz_plus_interval(time_micros, &interval(added), &zone).unwrap();
+            assert_eq!(format_timestamptz(moved, &zone), expected, "{time} + {added}");
+        };
+        check("2024-03-30 12:00", "1 day", "2024-03-31 12:00:00+02");
+        check("2024-03-30 12:00", "24 hours", "2024-03-31 13:00:00+02");
+        check("2024-03-30 02:30", "1 day", "2024-03-31 03:30:00+02");
+        check("2024-10-26 02:30", "1 day", "2024-10-27 02:30:00+01");
+        check("2024-02-29 02:30", "1 mon 2 days", "2024-03-31 03:30:00+02");
+        check("2024-10-27 12:00", "-1 day", "2024-10-26 12:00:00+02");
+    }
+
+    #[test]
+    fn a_difference_has_days_and_an_age_has_years() {
+        let check = |a: &str, b: &str, difference: &str, years: &str| {
+            assert_eq!(told(timestamp_minus_timestamp(at(a), at(b))), difference, "{a} - {b}");
+            assert_eq!(told(age(at(a), at(b))), years, "age({a}, {b})");
+        };
+        check("2024-03-31", "2024-02-29", "31 days", "1 mon 2 days");
+        check("2024-02-29", "2024-03-31", "-31 days", "-1 mons -2 days");
+        check("2024-03-01", "2024-01-31", "30 days", "1 mon 1 day");
+        check("2024-01-31", "2024-03-01", "-30 days", "-1 mons -1 days");
+        check("2024-03-01 10:00", "2024-02-28 11:00", "1 day 23:00:00", "1 day 23:00:00");
+        check("2024-01-01", "2024-01-01", "00:00:00", "00:00:00");
+        check("infinity", "2024-01-01", "cannot subtract infinite timestamps", "cannot subtract infinite timestamps");
+    }
+
+    #[test]
+    fn truncation_finds_the_start_of_the_unit() {
+        let check = |unit: &str, expected: &str| {
+            let unit = Unit::parse(unit, "timestamp without time zone").unwrap();
+            assert_eq!(format_timestamp(truncate(unit, at("2024-05-16 13:37:42.123456"))), expected);
+        };
+        check("microseconds", "2024-05-16 13:37:42.123456");
+        check("milliseconds", "2024-05-16 13:37:42.123");
+        check("SECOND", "2024-05-16 13:37:42");
+        check("minute", "2024-05-16 13:37:00");
+        check("hour", "2024-05-16 13:00:00");
+        check("day", "2024-05-16 00:00:00");
+        check("week", "2024-05-13 00:00:00");
+        check("month", "2024-05-01 00:00:00");
+        check("quarter", "2024-04-01 00:00:00");
+        check("year", "2024-01-01 00:00:00");
+        check("decade", "2020-01-01 00:00:00");
+        check("century", "2001-01-01 00:00:00");
+        check("millennium", "2001-01-01 00:00:00");
+        assert_eq!(format_timestamp(truncate(Unit::Century, at("2000-12-31"))), "1901-01-01 00:00:00");
+        assert_eq!(format_timestamp(truncate(Unit::Century, at("0050-01-01 BC"))), "0100-01-01 00:00:00 BC");
+        assert_eq!(truncate(Unit::Year, i64::MAX), i64::MAX);
+        let error = Unit::parse("fortnight", "timestamp without time zone").unwrap_err();
+        assert_eq!(error.to_string(), "unit \"fortnight\" not recognized for type timestamp without time zone");
+    }
+
+    #[test]
+    fn truncation_in_a_zone_keeps_the_offset_of_hours_and_finds_the_one_of_days() {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let check = |unit, time: &str, expected: &str| {
+            let time_micros = parse_timestamptz(time, &Clockface::EPOCH).unwrap();
+            assert_eq!(format_timestamptz(truncate_timestamptz(unit, time_micros, &zone), &zone), expected, "{time}");
+        };
+        check(Unit::Hour, "2024-10-27 00:30", "2024-10-27 02:00:00+02");
+        check(Unit::Hour, "2024-10-27 01:30", "2024-10-27 02:00:00+01");
+        check(Unit::Day, "2024-10-27 12:00", "2024-10-27 00:00:00+02");
+        check(Unit::Month, "2024-03-31 12:00", "2024-03-01 00:00:00+01");
+    }
 }

@@ -59,8 +59,9 @@ pub fn write_timestamp(out: &mut Vec<u8>, local_micros: i64) {
 /// Appends what [`format_timestamptz`] gives.
 pub fn write_timestamptz(out: &mut Vec<u8>, utc_micros: i64, zone: &Zone) {
     if !write_infinity(out, utc_micros) {
-        let before_christ = write_clock(out, zone.to_local(utc_micros));
-        write_offset(out, zone.offset_seconds_at(utc_micros));
+        let offset = zone.offset_at(utc_micros);
+        let before_christ = write_clock(out, utc_micros.saturating_add(offset));
+        write_offset(out, (offset / MICROS_PER_SECOND) as i32);
         write_era(out, before_christ);
     }
 }
@@ -148,4 +149,55 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::with_capacity(32);
     write(&mut out);
     String::from_utf8(out).expect("only ASCII was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{DATE_MAX, DATE_MIN, TIMESTAMP_MAX, TIMESTAMP_MIN};
+
+    #[test]
+    fn timestamps_are_written_as_postgresql_does() {
+        let check = |micros: i64, expected: &str| assert_eq!(format_timestamp(micros), expected);
+        check(0, "1970-01-01 00:00:00");
+        check(1_709_258_400_000_000, "2024-03-01 02:00:00");
+        check(1_709_258_400_500_000, "2024-03-01 02:00:00.5");
+        check(1_709_258_400_000_001, "2024-03-01 02:00:00.000001");
+        check(-1, "1969-12-31 23:59:59.999999");
+        check(-63_517_824_000_000_000, "0044-03-15 00:00:00 BC");
+        check(253_402_300_800_000_000, "10000-01-01 00:00:00");
+        check(TIMESTAMP_MIN, "4714-11-24 00:00:00 BC");
+        check(TIMESTAMP_MAX, "294247-01-10 04:00:54.775806");
+        check(i64::MAX, "infinity");
+        check(i64::MIN, "-infinity");
+    }
+
+    #[test]
+    fn offsets_show_minutes_and_seconds_only_where_there_are_any() {
+        let check = |zone: &str, micros: i64, expected: &str| {
+            assert_eq!(format_timestamptz(micros, &Zone::parse(zone).unwrap()), expected);
+        };
+        const MARCH: i64 = 1_709_258_400_000_000;
+        check("UTC", MARCH, "2024-03-01 02:00:00+00");
+        check("Europe/Berlin", MARCH, "2024-03-01 03:00:00+01");
+        check("America/New_York", MARCH, "2024-02-29 21:00:00-05");
+        check("Asia/Kolkata", MARCH, "2024-03-01 07:30:00+05:30");
+        check("America/St_Johns", MARCH, "2024-02-29 22:30:00-03:30");
+        check("Europe/Berlin", -5_364_662_400_000_000, "1800-01-01 00:53:28+00:53:28");
+        check("Europe/Berlin", -63_517_824_000_000_000, "0044-03-15 00:53:28+00:53:28 BC");
+        check("Europe/Berlin", i64::MAX, "infinity");
+    }
+
+    #[test]
+    fn dates_and_times_of_day_are_written_as_postgresql_does() {
+        let check = |days: i32, expected: &str| assert_eq!(format_date(days), expected);
+        check(0, "1970-01-01");
+        check(DATE_MIN, "4714-11-24 BC");
+        check(DATE_MAX, "5874897-12-31");
+        check(i32::MAX, "infinity");
+        check(i32::MIN, "-infinity");
+        assert_eq!(format_time(0), "00:00:00");
+        assert_eq!(format_time(86_400_000_000), "24:00:00");
+        assert_eq!(format_time(37_230_250_000), "10:20:30.25");
+    }
 }

@@ -27,8 +27,8 @@ const TIMESTAMPTZ: &str = "timestamp with time zone";
 /// # Errors
 /// [`TimeError`] as PostgreSQL words it: bad syntax, a field or the whole date out of range, an unknown zone.
 pub fn parse_date(text: &str, clock: &Clockface) -> Result<i32, TimeError> {
-    if let Some(Iso { days, .. }) = iso(text.as_bytes()).filter(|iso| iso.days.abs() < 4_000_000) {
-        return Ok(days as i32);
+    if let Some(iso) = iso(text.as_bytes()) {
+        return Ok(iso.days as i32); // Years here have four digits.
     }
     let reading = read(text, DATE, false)?;
     match reading.special {
@@ -49,9 +49,7 @@ pub fn parse_date(text: &str, clock: &Clockface) -> Result<i32, TimeError> {
 /// # Errors
 /// [`TimeError`] as PostgreSQL words it.
 pub fn parse_time(text: &str, clock: &Clockface) -> Result<i64, TimeError> {
-    let bytes = text.as_bytes();
-    if let Some((micros, length)) = iso_clock(bytes).filter(|(_, length)| *length == bytes.len()) {
-        debug_assert!(length == bytes.len());
+    if let Some((micros, _)) = iso_clock(text.as_bytes()).filter(|(_, length)| *length == text.len()) {
         return Ok(micros);
     }
     let reading = read(text, TIME, true)?;
@@ -238,6 +236,8 @@ struct Reading {
     zone: Option<Zone>,
     /// A `T` came: the next number is a time.
     after_t: bool,
+    /// A time of day is wanted, with or without a date.
+    time_alone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -281,12 +281,15 @@ impl Reading {
     }
 
     /// Checks the fields against each other and brings the year and the hour to their final values.
-    fn finish(&mut self, time_alone: bool) -> Result<(), Fault> {
+    fn finish(&mut self) -> Result<(), Fault> {
+        if self.after_t && self.micros.is_none() {
+            return Err(Fault::Syntax);
+        }
         if self.special.is_some() {
             let alone = !self.has_part_of_date() && self.micros.is_none();
             return if alone { Ok(()) } else { Err(Fault::Syntax) };
         }
-        if time_alone {
+        if self.time_alone {
             if self.micros.is_none() || (self.has_part_of_date() && !self.has_date()) {
                 return Err(Fault::Syntax);
             }
@@ -323,7 +326,13 @@ impl Reading {
             if hour > 12 {
                 return Err(OVERFLOW);
             }
-            self.micros = Some(micros + MICROS_PER_HOUR * if afternoon { if hour == 12 { 0 } else { 12 } } else if hour == 12 { -12 } else { 0 });
+            let shift = match (afternoon, hour) {
+                (true, 12) => 0,
+                (true, _) => 12,
+                (false, 12) => -12,
+                (false, _) => 0,
+            };
+            self.micros = Some(micros + shift * MICROS_PER_HOUR);
         }
         Ok(())
     }
@@ -396,7 +405,7 @@ impl Reading {
     /// Digits run together: `20240301`, `240301`, `102030`, `1020`, `102030.5`.
     fn add_run(&mut self, digits: &str) -> Result<(), Fault> {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if fraction.is_empty() && !self.has_date() && !self.after_t && whole.len() >= 6 {
+        if fraction.is_empty() && !self.has_date() && !self.after_t && !self.time_alone && whole.len() >= 6 {
             let (rest, day) = whole.split_at(whole.len() - 2);
             let (year, month) = rest.split_at(rest.len() - 2);
             self.set_year(year)?;
@@ -414,7 +423,8 @@ impl Reading {
 
     /// `2024-03-01`, `3/1/2024`, `8-Jan-1999`, `1999.01.08`.
     fn add_date(&mut self, text: &str) -> Result<(), Fault> {
-        let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
         // The name of a month first: it decides what the numbers are.
         for part in &parts {
             if part.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -484,11 +494,11 @@ enum Shape {
 
 fn read(text: &str, type_name: &'static str, time_alone: bool) -> Result<Reading, TimeError> {
     let attempt = || {
-        let mut reading = Reading::default();
+        let mut reading = Reading { time_alone, ..Reading::default() };
         for (shape, field) in fields(text)? {
             add(&mut reading, shape, field)?;
         }
-        reading.finish(time_alone)?;
+        reading.finish()?;
         Ok(reading)
     };
     attempt().map_err(|fault| {
@@ -536,7 +546,7 @@ fn add(reading: &mut Reading, shape: Shape, field: &str) -> Result<(), Fault> {
                 reading.set_zone(offset(&field[at..])?)?;
                 return reading.add_run(&field[..at]);
             }
-            let zone = Zone::parse_in_value(field).map_err(|_| Fault::Zone(field.to_string()))?;
+            let zone = Zone::parse_in_value(field).map_err(|_| Fault::Zone(lower))?;
             reading.set_zone(zone)
         }
         Shape::Number if reading.after_t => {
@@ -545,7 +555,7 @@ fn add(reading: &mut Reading, shape: Shape, field: &str) -> Result<(), Fault> {
             Ok(())
         }
         Shape::Number => match field.find('.') {
-            Some(_) if !reading.has_part_of_date() => {
+            Some(_) if !reading.has_part_of_date() && !reading.time_alone => {
                 // `1999.008`
                 let parts = field.split('.').collect::<Vec<_>>();
                 for part in parts {
@@ -555,6 +565,7 @@ fn add(reading: &mut Reading, shape: Shape, field: &str) -> Result<(), Fault> {
             }
             Some(at) if at > 2 => reading.add_run(field),
             Some(_) => Err(Fault::Syntax),
+            _ if reading.time_alone && reading.micros.is_none() => reading.add_run(field),
             None if field.len() >= 6 && (!reading.has_date() || reading.micros.is_none()) => reading.add_run(field),
             None => reading.add_number(field),
         },
@@ -652,7 +663,17 @@ fn is_keyword(word: &str) -> bool {
 
 fn month(word: &str) -> Option<i64> {
     const NAMES: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     let known = |name: &&str| *name == word || (word.len() == 3 && name.starts_with(word));
@@ -710,4 +731,213 @@ fn offset(field: &str) -> Result<Zone, Fault> {
     }
     let east = (hours * 3600 + minutes * 60 + seconds) as i32;
     Ok(Zone::fixed(if negative { -east } else { east }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{TIMESTAMP_MAX, TIMESTAMP_MIN, format_date, format_time, format_timestamp, format_timestamptz};
+    use proptest::prelude::*;
+
+    /// What the four readers make of a text, as text; errors as SQLSTATE and message.
+    struct Session(Clockface);
+
+    impl Session {
+        fn in_zone(zone: &str) -> Session {
+            // 2023-11-14 22:13:20 UTC
+            Session(Clockface { zone: Zone::parse(zone).unwrap(), now: 1_700_000_000_000_000 })
+        }
+
+        fn timestamptz(&self, text: &str, expected: &str) {
+            let read = parse_timestamptz(text, &self.0).map(|micros| format_timestamptz(micros, &self.0.zone));
+            assert_eq!(told(read), expected, "timestamptz '{text}'");
+        }
+
+        fn timestamp(&self, text: &str, expected: &str) {
+            assert_eq!(told(parse_timestamp(text, &self.0).map(format_timestamp)), expected, "timestamp '{text}'");
+        }
+
+        fn date(&self, text: &str, expected: &str) {
+            assert_eq!(told(parse_date(text, &self.0).map(format_date)), expected, "date '{text}'");
+        }
+
+        fn time(&self, text: &str, expected: &str) {
+            assert_eq!(told(parse_time(text, &self.0).map(format_time)), expected, "time '{text}'");
+        }
+    }
+
+    fn told(read: Result<String, TimeError>) -> String {
+        read.unwrap_or_else(|error| format!("{} {error}", error.sqlstate()))
+    }
+
+    // The expected answers below are those of PostgreSQL 15.
+
+    #[test]
+    fn the_usual_form_is_read() {
+        let check = |text, expected| Session::in_zone("Europe/Berlin").timestamptz(text, expected);
+        check("2024-03-01 02:00:00", "2024-03-01 02:00:00+01");
+        check("2024-03-01 02:00:00+00", "2024-03-01 03:00:00+01");
+        check("2024-03-01T02:00:00Z", "2024-03-01 03:00:00+01");
+        check("2024-03-01 02:00", "2024-03-01 02:00:00+01");
+        check("2024-03-01", "2024-03-01 00:00:00+01");
+        check("2024-07-01", "2024-07-01 00:00:00+02");
+        check("2024-03-01 02:00:00.1", "2024-03-01 02:00:00.1+01");
+        check("2024-03-01 02:00:00.123456 -05:30", "2024-03-01 08:30:00.123456+01");
+        check("2024-03-01T02:00:00.123456789+0530", "2024-02-29 21:30:00.123457+01");
+        check("2024-03-01 02:00:00+05:30:15", "2024-02-29 21:29:45+01");
+        check("2024-12-31 23:59:59.9999996", "2025-01-01 00:00:00+01");
+        check("2024-01-01 24:00:00", "2024-01-02 00:00:00+01");
+        check("2024-01-01 23:59:60", "2024-01-02 00:00:00+01");
+    }
+
+    #[test]
+    fn skipped_and_repeated_times_are_read_by_the_rules_of_the_zone() {
+        let check = |text, expected| Session::in_zone("Europe/Berlin").timestamptz(text, expected);
+        check("2024-03-31 02:30", "2024-03-31 03:30:00+02");
+        check("2024-10-27 02:30", "2024-10-27 02:30:00+01");
+        check("2024-10-27 02:30+02", "2024-10-27 02:30:00+02");
+    }
+
+    #[test]
+    fn what_people_type_is_read() {
+        let check = |text, expected| Session::in_zone("UTC").timestamp(text, expected);
+        check("20240301", "2024-03-01 00:00:00");
+        check("20240301T101112", "2024-03-01 10:11:12");
+        check("20240301 1011", "2024-03-01 10:11:00");
+        check("240301", "2024-03-01 00:00:00");
+        check("03/01/2024", "2024-03-01 00:00:00");
+        check("3/1/24 10:11", "2024-03-01 10:11:00");
+        check("3-1-2024", "2024-03-01 00:00:00");
+        check("3/1/70", "1970-03-01 00:00:00");
+        check("2024/03/01", "2024-03-01 00:00:00");
+        check("2024.03.01", "2024-03-01 00:00:00");
+        check("Jan 8, 1999", "1999-01-08 00:00:00");
+        check("8 Jan 1999", "1999-01-08 00:00:00");
+        check("1999-Jan-08", "1999-01-08 00:00:00");
+        check("08-Jan-99", "1999-01-08 00:00:00");
+        check("sept 5, 2024 3:04 pm", "2024-09-05 15:04:00");
+        check("Mon Jan  8 10:11:12 1999 PST", "1999-01-08 10:11:12");
+        check("1999.008", "1999-01-08 00:00:00");
+        check("J2451187", "1999-01-08 00:00:00");
+        check("1999-01-08 12:05 AM", "1999-01-08 00:05:00");
+        check("1999-01-08 12:05PM", "1999-01-08 12:05:00");
+        check("0044-03-15 BC", "0044-03-15 00:00:00 BC");
+        check("12345-06-07 08:09:10", "12345-06-07 08:09:10");
+        check("  2024-01-01,10:00 ", "2024-01-01 10:00:00");
+    }
+
+    #[test]
+    fn zones_in_the_text_are_read() {
+        let check = |text, expected| Session::in_zone("UTC").timestamptz(text, expected);
+        check("2024-01-01 10:00 Europe/Berlin", "2024-01-01 09:00:00+00");
+        check("2024-07-01 10:00 europe/berlin", "2024-07-01 08:00:00+00");
+        check("2024-01-01 10:00 EST", "2024-01-01 15:00:00+00");
+        check("2024-07-01 10:00 CET", "2024-07-01 09:00:00+00");
+        check("2024-01-01 10:00 UTC", "2024-01-01 10:00:00+00");
+        check("2024-01-01 10:00 zulu", "2024-01-01 10:00:00+00");
+        check("2024-01-01 10:00 Etc/GMT+3", "2024-01-01 13:00:00+00");
+        check("2024-01-01 10:00 America/Argentina/Buenos_Aires", "2024-01-01 13:00:00+00");
+        check("2024-01-01 10:00 Foo/Bar", "22023 time zone \"foo/bar\" not recognized");
+        check(
+            "2024-01-01 10:00 foo",
+            "22007 invalid input syntax for type timestamp with time zone: \"2024-01-01 10:00 foo\"",
+        );
+        check("2024-01-01 10:00+16", "22009 time zone displacement out of range: \"2024-01-01 10:00+16\"");
+    }
+
+    #[test]
+    fn words_stand_for_times() {
+        let session = Session::in_zone("Asia/Tokyo"); // 2023-11-15 07:13:20 there
+        session.timestamptz("now", "2023-11-15 07:13:20+09");
+        session.timestamp("now", "2023-11-15 07:13:20");
+        session.date("now", "2023-11-15");
+        session.time("now", "07:13:20");
+        session.timestamptz("today", "2023-11-15 00:00:00+09");
+        session.timestamp("tomorrow 12:00", "2023-11-16 12:00:00");
+        session.date("yesterday", "2023-11-14");
+        session.timestamptz("epoch", "1970-01-01 09:00:00+09");
+        session.timestamptz("Infinity", "infinity");
+        session.timestamp("-infinity", "-infinity");
+        session.date("-infinity", "-infinity");
+        session.timestamp("2024-01-01 now", "22007 invalid input syntax for type timestamp: \"2024-01-01 now\"");
+        session.time("infinity", "22007 invalid input syntax for type time: \"infinity\"");
+    }
+
+    #[test]
+    fn times_of_day_are_read() {
+        let check = |text, expected| Session::in_zone("UTC").time(text, expected);
+        check("10:20:30.5", "10:20:30.5");
+        check("10:20", "10:20:00");
+        check("10:20 PM", "22:20:00");
+        check("102030.25", "10:20:30.25");
+        check("24:00:00", "24:00:00");
+        check("2024-01-01 10:20:30 America/New_York", "10:20:30");
+        check("24:00:01", "22008 date/time field value out of range: \"24:00:01\"");
+        check("foo", "22007 invalid input syntax for type time: \"foo\"");
+    }
+
+    #[test]
+    fn impossible_dates_are_refused_in_the_words_of_postgresql() {
+        let check = |text: &str, expected: &str| {
+            Session::in_zone("UTC").timestamp(text, &expected.replace('%', &format!("\"{text}\"")));
+        };
+        for text in ["2023-02-29", "2024-13-01", "2024-01-00", "0000-01-01", "2024-01-01 25:00", "13:00 PM 2024-01-01"]
+        {
+            check(text, "22008 date/time field value out of range: %");
+        }
+        for text in ["", " ", "x", "2024", "10:00", "2024-01-01 10:00 10:00", "2024-01-01T", "2024-01-01 10:00+"] {
+            check(text, "22007 invalid input syntax for type timestamp: %");
+        }
+        for text in ["4714-11-23 BC", "300000-01-01"] {
+            check(text, "22008 timestamp out of range: %");
+        }
+        Session::in_zone("UTC").date("5874898-01-01", "22008 date out of range: \"5874898-01-01\"");
+        let hint = parse_date("13/13/2024", &Clockface::EPOCH).unwrap_err().hint();
+        assert_eq!(hint, Some("Perhaps you need a different \"datestyle\" setting."));
+        assert_eq!(parse_date("2023-02-29", &Clockface::EPOCH).unwrap_err().hint(), None);
+    }
+
+    #[test]
+    fn the_limits_are_read() {
+        let session = Session::in_zone("UTC");
+        session.timestamp("4714-11-24 00:00:00 BC", "4714-11-24 00:00:00 BC");
+        session.date("4714-11-24 BC", "4714-11-24 BC");
+        session.date("5874897-12-31", "5874897-12-31");
+        session.timestamp("294247-01-10 04:00:54.775806", "294247-01-10 04:00:54.775806");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(micros in TIMESTAMP_MIN..=TIMESTAMP_MAX, zone in prop::sample::select(&["UTC", "Europe/Berlin", "Asia/Kathmandu", "-03:30"][..])) {
+            let clock = Clockface { zone: Zone::parse(zone).unwrap(), now: 0 };
+            prop_assert_eq!(parse_timestamp(&format_timestamp(micros), &clock).unwrap(), micros);
+            let micros = micros.clamp(TIMESTAMP_MIN + MICROS_PER_DAY, TIMESTAMP_MAX - MICROS_PER_DAY);
+            prop_assert_eq!(parse_timestamptz(&format_timestamptz(micros, &clock.zone), &clock).unwrap(), micros);
+        }
+
+        #[test]
+        fn recent_times_are_read_back(micros in -5_000_000_000_000_000..5_000_000_000_000_000i64, days in DATE_MIN..=DATE_MAX) {
+            let clock = Clockface { zone: Zone::parse("America/New_York").unwrap(), now: 0 };
+            prop_assert_eq!(parse_timestamptz(&format_timestamptz(micros, &clock.zone), &clock).unwrap(), micros);
+            prop_assert_eq!(parse_timestamp(&format_timestamp(micros), &clock).unwrap(), micros);
+            prop_assert_eq!(parse_date(&format_date(days), &clock).unwrap(), days);
+        }
+
+        #[test]
+        fn the_fast_way_and_the_slow_way_agree(text in "20[0-9]{2}-[01][0-9]-[0-3][0-9]([ T][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{1,6})?)?( ?(Z|[+-][01][0-9](:?[0-6][0-9])?))?)?") {
+            if let Some(iso) = iso(text.as_bytes()) {
+                let slow = read(&text, TIMESTAMPTZ, false).unwrap();
+                prop_assert_eq!(slow.days(&Clockface::EPOCH), iso.days);
+                prop_assert_eq!(slow.micros.unwrap_or(0), iso.micros);
+                prop_assert_eq!(slow.zone.map(|zone| zone.offset_at(0)), iso.offset_micros);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_a_reader_panic(text in "[-0-9a-zA-Z:./+ ,]{0,24}|\\PC{0,12}") {
+            let clock = Clockface::EPOCH;
+            let _ = (parse_date(&text, &clock), parse_time(&text, &clock), parse_timestamp(&text, &clock));
+            let _ = (parse_timestamptz(&text, &clock), Zone::parse(&text), crate::interval::Interval::parse(&text));
+        }
+    }
 }

@@ -12,7 +12,7 @@
 //! From local to UTC PostgreSQL reads a skipped time with the offset before the gap, and a repeated time as its
 //! second occurrence.
 
-use super::calendar::{civil_from_days, days_from_civil, is_leap_year, weekday, DAYS_PER_ERA};
+use super::calendar::{DAYS_PER_ERA, civil_from_days, days_from_civil, weekday};
 use super::{MICROS_PER_DAY, MICROS_PER_SECOND, TimeError};
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -81,11 +81,11 @@ impl Zone {
         self.to_string()
     }
 
-    /// Local time minus UTC at an instant, in seconds.
-    pub fn offset_seconds_at(&self, utc_micros: i64) -> i32 {
+    /// Local time minus UTC at an instant, in microseconds; a whole number of seconds.
+    pub fn offset_at(&self, utc_micros: i64) -> i64 {
         match self.0 {
-            Kind::Fixed(seconds) => seconds,
-            Kind::Named(tz) => (table(tz).span_at(utc_micros).offset / MICROS_PER_SECOND) as i32,
+            Kind::Fixed(seconds) => i64::from(seconds) * MICROS_PER_SECOND,
+            Kind::Named(tz) => table(tz).span_at(utc_micros).offset,
         }
     }
 
@@ -94,11 +94,7 @@ impl Zone {
         if is_infinite(utc_micros) {
             return utc_micros;
         }
-        let offset = match self.0 {
-            Kind::Fixed(seconds) => i64::from(seconds) * MICROS_PER_SECOND,
-            Kind::Named(tz) => table(tz).span_at(utc_micros).offset,
-        };
-        finite(utc_micros.saturating_add(offset))
+        finite(utc_micros.saturating_add(self.offset_at(utc_micros)))
     }
 
     /// The instant at which a clock on the wall shows this, by PostgreSQL's rules: a skipped time is read with
@@ -195,7 +191,8 @@ pub(super) fn offset_seconds(text: &str) -> Option<i32> {
         [hours, minutes, seconds] => (digits(hours)?, digits(minutes)?, digits(seconds)?),
         _ => return None,
     };
-    (hours <= MAX_OFFSET_HOURS && minutes < 60 && seconds < 60).then_some(sign * (hours * 3600 + minutes * 60 + seconds))
+    (hours <= MAX_OFFSET_HOURS && minutes < 60 && seconds < 60)
+        .then_some(sign * (hours * 3600 + minutes * 60 + seconds))
 }
 
 /// PostgreSQL refuses offsets of 16 hours and more.
@@ -210,14 +207,58 @@ fn posix_seconds(text: &str) -> Option<i32> {
 /// PostgreSQL's default abbreviations that are in use, in seconds east of UTC.
 pub(super) fn abbreviation_seconds(name: &str) -> Option<i32> {
     const HOURS: &[(&str, f32)] = &[
-        ("acdt", 10.5), ("acst", 9.5), ("adt", -3.0), ("aedt", 11.0), ("aest", 10.0), ("akdt", -8.0), ("akst", -9.0),
-        ("art", -3.0), ("ast", -4.0), ("awst", 8.0), ("brst", -2.0), ("brt", -3.0), ("bst", 1.0), ("cdt", -5.0),
-        ("cest", 2.0), ("cet", 1.0), ("cst", -6.0), ("eat", 3.0), ("edt", -4.0), ("eest", 3.0), ("eet", 2.0),
-        ("est", -5.0), ("gmt", 0.0), ("hkt", 8.0), ("hst", -10.0), ("idt", 3.0), ("ist", 2.0), ("jst", 9.0),
-        ("kst", 9.0), ("mdt", -6.0), ("mest", 2.0), ("met", 1.0), ("msd", 4.0), ("msk", 3.0), ("mst", -7.0),
-        ("ndt", -2.5), ("npt", 5.75), ("nst", -3.5), ("nzdt", 13.0), ("nzst", 12.0), ("pdt", -7.0), ("pkt", 5.0),
-        ("pst", -8.0), ("sast", 2.0), ("uct", 0.0), ("ut", 0.0), ("utc", 0.0), ("wast", 2.0), ("west", 1.0),
-        ("wet", 0.0), ("z", 0.0), ("zulu", 0.0),
+        ("acdt", 10.5),
+        ("acst", 9.5),
+        ("adt", -3.0),
+        ("aedt", 11.0),
+        ("aest", 10.0),
+        ("akdt", -8.0),
+        ("akst", -9.0),
+        ("art", -3.0),
+        ("ast", -4.0),
+        ("awst", 8.0),
+        ("brst", -2.0),
+        ("brt", -3.0),
+        ("bst", 1.0),
+        ("cdt", -5.0),
+        ("cest", 2.0),
+        ("cet", 1.0),
+        ("cst", -6.0),
+        ("eat", 3.0),
+        ("edt", -4.0),
+        ("eest", 3.0),
+        ("eet", 2.0),
+        ("est", -5.0),
+        ("gmt", 0.0),
+        ("hkt", 8.0),
+        ("hst", -10.0),
+        ("idt", 3.0),
+        ("ist", 2.0),
+        ("jst", 9.0),
+        ("kst", 9.0),
+        ("mdt", -6.0),
+        ("mest", 2.0),
+        ("met", 1.0),
+        ("msd", 4.0),
+        ("msk", 3.0),
+        ("mst", -7.0),
+        ("ndt", -2.5),
+        ("npt", 5.75),
+        ("nst", -3.5),
+        ("nzdt", 13.0),
+        ("nzst", 12.0),
+        ("pdt", -7.0),
+        ("pkt", 5.0),
+        ("pst", -8.0),
+        ("sast", 2.0),
+        ("uct", 0.0),
+        ("ut", 0.0),
+        ("utc", 0.0),
+        ("wast", 2.0),
+        ("west", 1.0),
+        ("wet", 0.0),
+        ("z", 0.0),
+        ("zulu", 0.0),
     ];
     let hours = HOURS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?.1;
     Some((hours * 3600.0) as i32)
@@ -296,21 +337,122 @@ fn library_offset(tz: Tz, utc_seconds: i64) -> i64 {
     i64::from(tz.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
 }
 
-/// The library ends with the year 2099. A zone that still changes its clocks then goes on by the same rule, and
-/// the rule only depends on the weekday of 1 January and on whether the year is a leap year.
+/// The library ends with the year 2099. A zone that still changes its clocks then goes on by the same rule: an
+/// n-th or last weekday of some month from March on, so that only the weekday of 1 March matters.
 fn extend_by_rule(spans: &mut Vec<(i64, i64)>) {
     let year_of = |seconds: i64| civil_from_days(seconds.div_euclid(86_400)).0;
+    let march = |year: i64| days_from_civil(year, 3, 1);
     let listed = spans.clone();
     if listed.iter().skip(1).filter(|span| year_of(span.0) == 2098).count() != 2 {
         return;
     }
-    let shape = |year: i64| (is_leap_year(year), weekday(days_from_civil(year, 1, 1)));
     for year in 2100..=2501 {
-        let alike = (2072..2100).rev().find(|&y| shape(y) == shape(year)).expect("28 years have all shapes");
-        let shift = (days_from_civil(year, 1, 1) - days_from_civil(alike, 1, 1)) * 86_400;
-        let first = listed.partition_point(|span| span.0 < days_from_civil(alike, 1, 1) * 86_400);
-        for span in listed[first..].iter().take_while(|span| year_of(span.0) == alike) {
-            spans.push((span.0 + shift, span.1));
+        let alike = |y: &i64| weekday(march(*y)) == weekday(march(year));
+        let alike = (2088..2100).rev().find(alike).expect("12 years have all weekdays");
+        let shift = (march(year) - march(alike)) * 86_400;
+        let of_alike = listed.iter().skip(1).filter(|span| year_of(span.0) == alike);
+        spans.extend(of_alike.map(|span| (span.0 + shift, span.1)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Clockface, format_timestamptz, parse_timestamp, parse_timestamptz};
+    use proptest::prelude::*;
+
+    fn utc(text: &str) -> i64 {
+        parse_timestamptz(text, &Clockface::EPOCH).unwrap()
+    }
+
+    #[test]
+    fn local_times_become_instants_by_the_rules_of_postgresql() {
+        let check = |zone: &str, local: &str, expected: &str| {
+            let local_micros = parse_timestamp(local, &Clockface::EPOCH).unwrap();
+            let instant = Zone::parse(zone).unwrap().to_utc(local_micros);
+            assert_eq!(format_timestamptz(instant, &Zone::UTC), expected, "{local} {zone}");
+        };
+        check("Europe/Berlin", "2024-01-01 10:00", "2024-01-01 09:00:00+00");
+        check("Europe/Berlin", "2024-07-01 10:00", "2024-07-01 08:00:00+00");
+        // Skipped: the offset before the gap.
+        check("Europe/Berlin", "2024-03-31 01:59:59", "2024-03-31 00:59:59+00");
+        check("Europe/Berlin", "2024-03-31 02:00", "2024-03-31 01:00:00+00");
+        check("Europe/Berlin", "2024-03-31 02:30", "2024-03-31 01:30:00+00");
+        check("Europe/Berlin", "2024-03-31 03:00", "2024-03-31 01:00:00+00");
+        // Repeated: the second time.
+        check("Europe/Berlin", "2024-10-27 01:59:59", "2024-10-26 23:59:59+00");
+        check("Europe/Berlin", "2024-10-27 02:00", "2024-10-27 01:00:00+00");
+        check("Europe/Berlin", "2024-10-27 02:59:59", "2024-10-27 01:59:59+00");
+        check("Europe/Berlin", "2024-10-27 03:00", "2024-10-27 02:00:00+00");
+        check("America/New_York", "2024-03-10 02:30", "2024-03-10 07:30:00+00");
+        check("America/New_York", "2024-11-03 01:30", "2024-11-03 06:30:00+00");
+        check("America/Havana", "2024-03-10 00:00", "2024-03-10 05:00:00+00");
+        check("Australia/Lord_Howe", "2024-04-07 01:45", "2024-04-06 15:15:00+00");
+        // A day that never was.
+        check("Pacific/Apia", "2011-12-30 12:00", "2011-12-30 22:00:00+00");
+        // Before there were zones.
+        check("Europe/Berlin", "1850-01-01 00:00", "1849-12-31 23:06:32+00");
+        // Beyond the library's table.
+        check("Europe/Berlin", "2150-07-01 12:00", "2150-07-01 10:00:00+00");
+        check("Australia/Sydney", "9999-12-31 23:59:59", "9999-12-31 12:59:59+00");
+        check("Asia/Tokyo", "2150-07-01 12:00", "2150-07-01 03:00:00+00");
+    }
+
+    #[test]
+    fn zones_are_known_by_name_in_any_case_and_by_offset() {
+        let check = |name: &str, expected: &str| assert_eq!(Zone::parse(name).unwrap().name(), expected);
+        check("Europe/Berlin", "Europe/Berlin");
+        check("europe/BERLIN", "Europe/Berlin");
+        check("utc", "UTC");
+        check("Z", "UTC");
+        check("+02", "+02");
+        check("-05:30", "-05:30");
+        check("+0530", "+05:30");
+        check("5", "+05");
+        check("UTC+3", "-03");
+        check("CET", "CET");
+        check("PDT", "-07");
+        assert_eq!(Zone::parse_in_value("CET").unwrap(), Zone::fixed(3600));
+        for unknown in ["", "Mars/Olympus", "+24", "+02:60", "1234567"] {
+            let error = Zone::parse(unknown).unwrap_err();
+            assert_eq!(error.to_string(), format!("time zone \"{unknown}\" not recognized"));
+            assert_eq!(error.sqlstate(), "22023");
+        }
+    }
+
+    #[test]
+    fn infinity_is_the_same_in_every_zone() {
+        for zone in [Zone::UTC, Zone::fixed(-3600), Zone::parse("Asia/Tokyo").unwrap()] {
+            for infinity in [i64::MAX, i64::MIN] {
+                assert_eq!((zone.to_local(infinity), zone.to_utc(infinity)), (infinity, infinity));
+            }
+        }
+    }
+
+    #[test]
+    fn a_year_has_the_changes_of_the_same_year_four_centuries_later() {
+        let zone = Zone::parse("America/New_York").unwrap();
+        for (early, late) in [("2110-06-01", "2510-06-01"), ("2499-12-31", "2899-12-31"), ("2100-03-14", "2500-03-14")]
+        {
+            let (early, late) = (zone.span_at(utc(early)), zone.span_at(utc(late)));
+            assert_eq!((late.start - early.start, late.end - early.end), (ERA_MICROS, ERA_MICROS));
+            assert_eq!((late.offset, late.offset_before), (early.offset, early.offset_before));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn offsets_are_those_of_the_library(tz in prop::sample::select(&TZ_VARIANTS[..]), seconds in -5_000_000_000i64..4_102_000_000) {
+            let zone = Zone::parse(tz.name()).unwrap();
+            prop_assert_eq!(zone.offset_at(seconds * MICROS_PER_SECOND) / MICROS_PER_SECOND, library_offset(tz, seconds));
+        }
+
+        #[test]
+        fn local_time_leads_back_to_its_instant_unless_it_repeats(tz in prop::sample::select(&TZ_VARIANTS[..]), seconds in -5_000_000_000i64..20_000_000_000) {
+            let zone = Zone::parse(tz.name()).unwrap();
+            let instant = seconds * MICROS_PER_SECOND;
+            let back = zone.to_utc(zone.to_local(instant));
+            prop_assert!(back == instant || (back > instant && zone.to_local(back) == zone.to_local(instant)));
         }
     }
 }

@@ -1,0 +1,255 @@
+//! Policies, and jobs in general.
+
+use super::{Arguments, Rows, chunked, interval_of, literal, void, whole_of};
+use crate::error::{Error, Notice, Result};
+use crate::query::Relation;
+use crate::work::Work;
+use datafusion::common::ScalarValue;
+use highwater_model::job::{Action, Offset};
+use highwater_model::{CatalogChange, ContinuousAggregate, Interval, Job, JobId, JobStats, TimeType};
+use std::sync::Arc;
+
+const DAY: Interval = Interval::new(0, 1, 0);
+
+fn offset(value: &ScalarValue, time_type: TimeType, name: &str) -> Result<Offset> {
+    let invalid = || Error::invalid_parameter(format!("invalid parameter value for {name}"));
+    match (value, time_type.is_integer()) {
+        (ScalarValue::IntervalMonthDayNano(_), false) => interval_of(value).map(Offset::Interval),
+        // An untyped string is an interval; a value of type text is not.
+        (ScalarValue::Utf8(Some(_)), false) => interval_of(value).map(Offset::Interval).map_err(|_| invalid()),
+        (other, true) => whole_of(other).map(Offset::Integer).ok_or_else(|| invalid().hint("Use time interval of type integer with the continuous aggregate.")),
+        (_, false) => Err(invalid().hint("Use time interval with the continuous aggregate.")),
+    }
+}
+
+fn width(offset: &Offset) -> i128 {
+    match offset {
+        Offset::Interval(interval) => interval.approx_micros(),
+        Offset::Integer(n) => i128::from(*n),
+    }
+}
+
+/// The width of a bucket, months counting 30 days, as policies compare it.
+fn bucket_width(cagg: &ContinuousAggregate) -> i128 {
+    match cagg.bucket.width {
+        highwater_model::BucketWidth::Fixed(width) => i128::from(width),
+        highwater_model::BucketWidth::Months(months) => Interval::new(months, 0, 0).approx_micros(),
+    }
+}
+
+fn aggregate(work: &Work, arguments: &Arguments, sqlstate: &'static str) -> Result<Arc<ContinuousAggregate>> {
+    match arguments.relation(work, "continuous_aggregate")? {
+        Relation::Cagg(cagg) => Ok(cagg),
+        Relation::Table(table) => Err(Error::new(sqlstate, format!("\"{}\" is not a continuous aggregate", table.name))),
+    }
+}
+
+fn policy_of(work: &Work, matches: impl Fn(&Action) -> bool) -> Option<Arc<Job>> {
+    work.transaction.version().catalog().jobs.values().find(|job| matches(&job.action)).cloned()
+}
+
+/// `add_continuous_aggregate_policy`
+pub fn add_refresh(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let cagg = aggregate(work, arguments, "0A000")?;
+    let time_type = cagg.bucket.time_type;
+    let read = |name: &str| arguments.value(name).map(|v| offset(v, time_type, name)).transpose();
+    let (start_offset, end_offset) = (read("start_offset")?, read("end_offset")?);
+    let Some(schedule) = arguments.interval("schedule_interval")? else {
+        return Err(Error::invalid_parameter("cannot use NULL refresh_schedule_interval"));
+    };
+    let too_small = || {
+        Error::invalid_parameter("policy refresh window too small").detail(format!(
+            "The start and end offsets must cover at least two buckets in the valid time range of type \"{}\".",
+            time_type.column_type()
+        ))
+    };
+    if let (Some(start), Some(end)) = (&start_offset, &end_offset)
+        && width(start) - width(end) < 2 * bucket_width(&cagg)
+    {
+        return Err(too_small());
+    }
+    let action = Action::Refresh { cagg: cagg.id, start_offset, end_offset };
+    if let Some(existing) = policy_of(work, |a| matches!(a, Action::Refresh { cagg: of, .. } if *of == cagg.id)) {
+        return already(work, arguments, &existing, &action, "continuous aggregate policy", &cagg.name, "continuous aggregate");
+    }
+    let job = new_job(work, arguments, action, schedule, Interval::ZERO)?;
+    Ok(vec![vec![job.to_string()]])
+}
+
+fn already(work: &mut Work, arguments: &Arguments, existing: &Job, action: &Action, what: &str, name: &str, kind: &str) -> Result<Rows> {
+    let text = format!("{what} already exists for {kind} \"{name}\"");
+    let text = if kind == "continuous aggregate" { format!("{what} already exists for \"{name}\"") } else { text };
+    if !arguments.truth("if_not_exists")? {
+        return Err(Error::new("42710", text));
+    }
+    match existing.action == *action {
+        true => work.notice(Notice::new(format!("{text}, skipping"))),
+        false => work.notice(
+            Notice::warning("01000", text)
+                .detail("A policy already exists with different arguments.")
+                .hint("Remove the existing policy before adding a new one."),
+        ),
+    }
+    Ok(vec![vec!["-1".to_owned()]])
+}
+
+fn new_job(work: &mut Work, arguments: &Arguments, action: Action, schedule_interval: Interval, max_runtime: Interval) -> Result<i32> {
+    let initial_start = arguments.timestamptz("initial_start", work)?;
+    let id = JobId(work.engine.store.take_job_id());
+    let now = work.times.transaction;
+    let job = Job {
+        id,
+        action,
+        schedule_interval,
+        max_runtime,
+        max_retries: -1,
+        retry_period: schedule_interval,
+        scheduled: true,
+        fixed_schedule: initial_start.is_some(),
+        initial_start,
+        timezone: arguments.text("timezone"),
+        created: now,
+    };
+    work.change(CatalogChange::PutJob(Arc::new(job)))?;
+    let next_start = Some(initial_start.unwrap_or(now));
+    work.change(CatalogChange::PutJobStats(id, JobStats { next_start, ..JobStats::default() }))?;
+    Ok(id.0)
+}
+
+/// `remove_continuous_aggregate_policy`
+pub fn remove_refresh(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let cagg = aggregate(work, arguments, "22023")?;
+    match policy_of(work, |a| matches!(a, Action::Refresh { cagg: of, .. } if *of == cagg.id)) {
+        Some(job) => work.change(CatalogChange::DropJob(job.id))?,
+        None => {
+            let text = format!("continuous aggregate policy not found for \"{}\"", cagg.name);
+            if !(arguments.truth("if_exists")? || arguments.truth("if_not_exists")?) {
+                return Err(Error::new("42704", text));
+            }
+            work.notice(Notice::new(format!("{text}, skipping")));
+        }
+    }
+    void()
+}
+
+/// `add_retention_policy`
+pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let (table, cagg) = chunked(work, arguments.relation(work, "relation")?)?;
+    let hypertable = table.hypertable.as_ref().expect("it is a hypertable");
+    let invalid = || Error::invalid_parameter("invalid value for parameter drop_after");
+    if arguments.value("drop_created_before").is_some() {
+        return Err(Error::unsupported("drop_created_before is not supported").hint("Use drop_after."));
+    }
+    let value = arguments.value("drop_after").ok_or_else(|| Error::invalid_parameter("need to specify one of \"drop_after\" or \"drop_created_before\""))?;
+    let drop_after = match (value, hypertable.time_type.is_integer()) {
+        (ScalarValue::IntervalMonthDayNano(_) | ScalarValue::Utf8(_), false) => Offset::Interval(interval_of(value)?),
+        (other, true) => {
+            let source = match &cagg {
+                Some(cagg) => work.transaction.version().catalog().tables.get(&cagg.source).cloned(),
+                None => Some(table.clone()),
+            };
+            let has_now = source.is_some_and(|t| t.hypertable.as_ref().is_some_and(|h| h.integer_now.is_some()));
+            match (whole_of(other), has_now) {
+                (Some(n), true) => Offset::Integer(n),
+                (Some(_), false) => return Err(invalid().hint("Set a custom time function on the hypertable: set_integer_now_func.")),
+                (None, _) => return Err(invalid().hint("Integer duration in \"drop_after\" or interval time duration in \"drop_created_before\" is required for hypertables with integer time dimension.")),
+            }
+        }
+        _ => return Err(invalid().hint("Interval duration is required for hypertable with timestamp-based time dimension.")),
+    };
+    let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
+    let action = Action::Retention { table: table.id, drop_after };
+    if let Some(existing) = policy_of(work, |a| matches!(a, Action::Retention { table: of, .. } if *of == table.id)) {
+        return already(work, arguments, &existing, &action, "retention policy", &name, "hypertable");
+    }
+    let schedule = arguments.interval("schedule_interval")?.unwrap_or(DAY);
+    let job = new_job(work, arguments, action, schedule, Interval::from_micros(5 * 60_000_000))?;
+    Ok(vec![vec![job.to_string()]])
+}
+
+/// `remove_retention_policy`
+pub fn remove_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let (table, cagg) = chunked(work, arguments.relation(work, "relation")?)?;
+    let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
+    match policy_of(work, |a| matches!(a, Action::Retention { table: of, .. } if *of == table.id)) {
+        Some(job) => work.change(CatalogChange::DropJob(job.id))?,
+        None => {
+            let text = format!("retention policy not found for hypertable \"{name}\"");
+            if !arguments.truth("if_exists")? {
+                return Err(Error::new("42704", text));
+            }
+            work.notice(Notice::new(format!("{text}, skipping")));
+        }
+    }
+    void()
+}
+
+fn job_of(work: &Work, arguments: &Arguments) -> Result<Arc<Job>> {
+    let id = arguments.value("job_id").and_then(whole_of).ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
+    let job = i32::try_from(id).ok().and_then(|id| work.transaction.version().catalog().jobs.get(&JobId(id)).cloned());
+    job.ok_or_else(|| Error::new("42704", format!("job {id} not found")))
+}
+
+/// `alter_job`
+pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let job = match job_of(work, arguments) {
+        Ok(job) => job,
+        Err(e) if arguments.truth("if_exists")? => {
+            work.notice(Notice::new(format!("{}, skipping", e.message)));
+            return Ok(Vec::new());
+        }
+        Err(e) => return Err(e),
+    };
+    let mut changed = job.as_ref().clone();
+    if arguments.value("config").is_some() {
+        return Err(Error::unsupported("changing the configuration of a policy is not supported").hint("Remove the policy and add it again."));
+    }
+    if let Some(interval) = arguments.interval("schedule_interval")? {
+        changed.schedule_interval = interval;
+    }
+    if let Some(interval) = arguments.interval("max_runtime")? {
+        changed.max_runtime = interval;
+    }
+    if let Some(n) = arguments.value("max_retries").and_then(whole_of) {
+        changed.max_retries = i32::try_from(n).unwrap_or(i32::MAX);
+    }
+    if let Some(interval) = arguments.interval("retry_period")? {
+        changed.retry_period = interval;
+    }
+    if arguments.value("scheduled").is_some() {
+        changed.scheduled = arguments.truth("scheduled")?;
+    }
+    if arguments.value("fixed_schedule").is_some() {
+        changed.fixed_schedule = arguments.truth("fixed_schedule")?;
+    }
+    if let Some(at) = arguments.timestamptz("initial_start", work)? {
+        changed.initial_start = Some(at);
+    }
+    if let Some(zone) = arguments.text("timezone") {
+        changed.timezone = Some(zone);
+    }
+    let mut stats = work.transaction.version().catalog().job_stats.get(&job.id).cloned().unwrap_or_default();
+    if let Some(at) = arguments.timestamptz("next_start", work)? {
+        stats.next_start = Some(at);
+    }
+    work.change(CatalogChange::PutJob(Arc::new(changed.clone())))?;
+    work.change(CatalogChange::PutJobStats(job.id, stats.clone()))?;
+    let next = stats.next_start.map_or_else(|| "NULL".to_owned(), |t| literal(&highwater_model::time::format_timestamptz(t, &highwater_model::time::Zone::UTC)));
+    Ok(vec![vec![
+        job.id.0.to_string(),
+        literal(&changed.schedule_interval.to_string()),
+        literal(&changed.max_runtime.to_string()),
+        changed.max_retries.to_string(),
+        literal(&changed.retry_period.to_string()),
+        changed.scheduled.to_string(),
+        "NULL".to_owned(),
+        next,
+    ]])
+}
+
+/// `delete_job`
+pub fn delete_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let job = job_of(work, arguments)?;
+    work.change(CatalogChange::DropJob(job.id))?;
+    void()
+}

@@ -1,0 +1,130 @@
+//! COPY: rows in and out as text or CSV.
+
+use crate::error::{Error, Result};
+use crate::session::RowStream;
+use crate::text::copy::{CopyOptions, CopyReader, CopyWriter};
+use crate::work::Work;
+use crate::write::{Gathered, named_columns, whole_rows};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use highwater_model::time::{Clockface, Zone};
+use highwater_model::{Column, Table};
+use highwater_store::Transaction;
+use std::sync::Arc;
+
+/// Rows are handed on when this many have been read.
+const BATCH_ROWS: usize = 65_536;
+
+/// COPY … FROM in progress.
+pub struct Loading {
+    table: Arc<Table>,
+    columns: Vec<Column>,
+    reader: CopyReader,
+    filter: Option<ast::Expr>,
+    gathered: Gathered,
+    rows: u64,
+    /// The COPY's own transaction between two pieces, outside of a block.
+    pub transaction: Option<Transaction>,
+}
+
+impl std::fmt::Debug for Loading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loading").field("table", &self.table.name).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Loading {
+    /// Makes ready to read rows of these columns, or of all.
+    pub fn new(work: &Work, table: &Arc<Table>, names: &[String], options: &CopyOptions, filter: Option<&ast::Expr>) -> Result<Self> {
+        let columns = match names {
+            [] => table.columns.clone(),
+            names => named_columns(table, names.iter().cloned())?,
+        };
+        let clock = Clockface {
+            zone: Zone::parse(work.settings.time_zone()).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?,
+            now: work.times.transaction,
+        };
+        let fields = columns.iter().map(|c| (c.name.clone(), c.column_type.clone()));
+        let reader = CopyReader::new(options.clone(), &table.name, fields, clock)?;
+        Ok(Loading {
+            table: table.clone(),
+            columns,
+            reader,
+            filter: filter.cloned(),
+            gathered: Gathered::default(),
+            rows: 0,
+            transaction: None,
+        })
+    }
+
+    /// How many columns each line has.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Reads a piece of the data.
+    pub fn push(&mut self, work: &mut Work, data: &[u8]) -> Result<()> {
+        self.reader.push(data)?;
+        if self.reader.rows() >= BATCH_ROWS {
+            self.flush(work, false)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the data; gives how many rows were loaded.
+    pub fn finish(&mut self, work: &mut Work) -> Result<u64> {
+        self.reader.end()?;
+        self.flush(work, true)?;
+        Ok(self.rows)
+    }
+
+    fn flush(&mut self, work: &mut Work, last: bool) -> Result<()> {
+        let rows = self.reader.rows();
+        if rows > 0 {
+            let planner = work.planner();
+            let batch = whole_rows(&planner, &self.table, &self.columns, self.reader.take(), rows)?;
+            let batch = match &self.filter {
+                None => batch,
+                Some(filter) => {
+                    let schema = DFSchema::try_from_qualified_schema(self.table.name.as_str(), &batch.schema())?;
+                    let expr = planner.plan_expr(filter, &schema)?;
+                    let mask = planner.evaluate(&[expr], &schema, &batch)?.remove(0);
+                    let mask: BooleanArray = mask.as_boolean().iter().map(|v| Some(v == Some(true))).collect();
+                    filter_record_batch(&batch, &mask)?
+                }
+            };
+            self.rows += batch.num_rows() as u64;
+            self.gathered.push(batch);
+        }
+        if let Some(batch) = self.gathered.take(last)? {
+            work.transaction.insert(&self.table, batch)?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns rows into COPY data.
+pub fn unload(columns: SchemaRef, rows: RowStream, options: &CopyOptions, zone: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+    let zone = Zone::parse(zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?;
+    let header = options.header;
+    let writer = CopyWriter::new(options.clone(), zone)?;
+    let first = {
+        let mut out = Vec::new();
+        if header {
+            writer.write_header(columns.fields().iter().map(|f| f.name().as_str()), &mut out);
+        }
+        futures::stream::iter((!out.is_empty()).then(|| Ok(Bytes::from(out))))
+    };
+    let rest = rows.map(move |batch: Result<RecordBatch>| {
+        let mut out = Vec::new();
+        writer.write_batch(&batch?, &mut out)?;
+        Ok(Bytes::from(out))
+    });
+    Ok(first.chain(rest).boxed())
+}

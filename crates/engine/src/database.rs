@@ -1,0 +1,82 @@
+//! One database of an instance: its store, and what planning shares between its sessions.
+
+use crate::function::context::SessionClock;
+use crate::query::StatementTimes;
+use crate::setting::Settings;
+use crate::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionConfig;
+use highwater_store::{Store, Transaction};
+use std::sync::Arc;
+
+/// A database.
+#[derive(Debug)]
+pub struct Engine {
+    /// Its name.
+    pub name: String,
+    /// Its data.
+    pub store: Arc<Store>,
+    /// Its clock.
+    pub clock: Arc<dyn highwater_store::Clock>,
+    state: SessionState,
+    /// One refresh of an aggregate at a time: a second one would only compute the same and conflict.
+    pub refreshing: tokio::sync::Mutex<()>,
+}
+
+impl Engine {
+    /// A database over an open store.
+    pub fn new(name: &str, store: Arc<Store>, clock: Arc<dyn highwater_store::Clock>, memory_limit: usize) -> Result<Arc<Self>> {
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc()?;
+        let mut config = SessionConfig::new().with_target_partitions(threads()).with_information_schema(false);
+        let options = config.options_mut();
+        options.execution.time_zone = Some("UTC".to_owned());
+        options.sql_parser.map_string_types_to_utf8view = false;
+        options.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
+        options.optimizer.prefer_existing_sort = false;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        Ok(Arc::new(Engine { name: name.to_owned(), store, clock, state: crate::state::register(state), refreshing: tokio::sync::Mutex::new(()) }))
+    }
+
+    /// The planning configuration for a statement.
+    pub fn state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
+        let mut state = self.state.clone();
+        state.config_mut().options_mut().extensions.insert(SessionClock {
+            transaction_start_micros: times.transaction,
+            statement_start_micros: times.statement,
+        });
+        let zone = settings.time_zone();
+        if zone != "UTC" {
+            state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
+        }
+        // Expressions that are evaluated without a plan know the clock too.
+        state.mark_start_execution();
+        state
+    }
+
+    /// Microseconds since 1970 UTC.
+    pub fn now(&self) -> i64 {
+        self.clock.now_micros()
+    }
+
+    /// Commits and waits until it is durable, or with `wait` false only until it is ordered.
+    pub async fn commit(&self, transaction: Transaction, wait: bool) -> Result<()> {
+        let ticket = tokio::task::block_in_place(|| transaction.commit())?;
+        if wait {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            ticket.on_done(move |result| drop(sender.send(result)));
+            receiver.await.expect("a ticket always completes")?;
+        }
+        Ok(())
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}

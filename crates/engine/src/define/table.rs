@@ -1,0 +1,579 @@
+//! CREATE, ALTER and DROP TABLE and INDEX.
+
+use super::{aggregate, done, hypertable};
+use crate::error::{Error, Notice, Result};
+use crate::parse::{self, Options, ident};
+use crate::query::Relation;
+use crate::session::Outcome;
+use crate::work::Work;
+use crate::{convert, types};
+use arrow::array::RecordBatch;
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
+use futures::TryStreamExt;
+use highwater_model::{CatalogChange, Column, ColumnId, Index, IndexColumn, Table, TableId, TableKind};
+use highwater_store::schema::arrow_schema;
+use highwater_store::unique;
+use std::sync::Arc;
+
+/// CREATE TABLE, with storage options.
+pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &Options) -> Result<Outcome> {
+    let (schema, name) = work.new_name(&create.name)?;
+    if work.transaction.version().catalog().is_taken(&schema, &name) {
+        if create.if_not_exists {
+            work.notice(Notice::new(format!("relation \"{name}\" already exists, skipping")));
+            return done("CREATE TABLE");
+        }
+        return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
+    }
+    if create.temporary {
+        return Err(Error::unsupported("temporary tables are not supported").hint("Create a table in a schema of its own and drop it."));
+    }
+    let mut table = Table {
+        id: TableId(work.engine.store.take_oid()),
+        schema,
+        name,
+        columns: Vec::new(),
+        next_column: 1,
+        indexes: Vec::new(),
+        hypertable: None,
+        kind: TableKind::Table,
+    };
+    if let Some(query) = &create.query {
+        return create_table_as(work, table, create, query).await;
+    }
+    for definition in &create.columns {
+        add_column(work, &mut table, definition)?;
+    }
+    for constraint in &create.constraints {
+        add_constraint(work, &mut table, constraint)?;
+    }
+    let partition = hypertable::partition_of_options(work, &table, options)?;
+    work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
+    if let Some(partition) = partition {
+        hypertable::make_hypertable(work, &Arc::new(table), &partition)?;
+    }
+    done("CREATE TABLE")
+}
+
+async fn create_table_as(work: &mut Work, mut table: Table, create: &ast::CreateTable, query: &ast::Query) -> Result<Outcome> {
+    let planner = work.planner();
+    let plan = planner.plan_query(query, &[])?;
+    let schema = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
+    for (i, field) in schema.fields().iter().enumerate() {
+        let column_type = highwater_store::schema::column_type(field.data_type())
+            .ok_or_else(|| Error::unsupported(format!("a column of type {} cannot be kept", field.data_type())))?;
+        let name = create.columns.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name));
+        if table.column(&name).is_some() {
+            return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+        }
+        let id = ColumnId(table.next_column);
+        table.next_column += 1;
+        table.columns.push(Column { id, name, column_type, not_null: false, default: None, missing: None });
+    }
+    work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
+    let table = Arc::new(table);
+    let plan = convert::assign(plan, &table.columns, &table.name, planner.state())?;
+    let batches: Vec<RecordBatch> = planner.run(plan, &[]).await?.try_collect().await?;
+    let mut count = 0;
+    for batch in batches {
+        count += batch.num_rows();
+        work.transaction.insert(&table, RecordBatch::try_new(arrow_schema(&table), batch.columns().to_vec())?)?;
+    }
+    done(&format!("SELECT {count}"))
+}
+
+fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef) -> Result<()> {
+    let name = ident(&definition.name);
+    if table.column(&name).is_some() {
+        return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+    }
+    let id = ColumnId(table.next_column);
+    table.next_column += 1;
+    let column_type = types::column_type(&definition.data_type)?;
+    let mut column = Column { id, name, column_type, not_null: false, default: None, missing: None };
+    let mut keys = Vec::new();
+    for option in &definition.options {
+        match &option.option {
+            ColumnOption::Null => {}
+            ColumnOption::NotNull => column.not_null = true,
+            ColumnOption::Default(expr) => {
+                column.default = Some(expr.to_string());
+            }
+            ColumnOption::PrimaryKey(_) => {
+                column.not_null = true;
+                keys.push(true);
+            }
+            ColumnOption::Unique(_) => keys.push(false),
+            ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
+            ColumnOption::Check(_) => return Err(unsupported_constraint("CHECK")),
+            ColumnOption::ForeignKey(_) => return Err(unsupported_constraint("FOREIGN KEY")),
+            ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
+                return Err(Error::unsupported(format!("generated column \"{}\" is not supported", column.name)));
+            }
+            other => return Err(Error::unsupported(format!("column option {other} is not supported"))),
+        }
+    }
+    check_default(work, table, &column)?;
+    table.columns.push(column);
+    for primary in keys {
+        add_key(work, table, &[id], primary, None)?;
+    }
+    Ok(())
+}
+
+/// A DEFAULT must be an expression of the column's type without columns.
+fn check_default(work: &Work, table: &Table, column: &Column) -> Result<()> {
+    if let Some(default) = &column.default {
+        let planner = work.planner();
+        let schema = DFSchema::empty();
+        let expr = planner.plan_expr(&parse::parse_expr(default)?, &schema)?;
+        convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
+    }
+    Ok(())
+}
+
+fn unsupported_constraint(kind: &str) -> Error {
+    Error::unsupported(format!("{kind} constraints are not supported"))
+        .hint("PRIMARY KEY, UNIQUE and NOT NULL are. Leave the constraint out rather than have it not checked.")
+}
+
+fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstraint) -> Result<()> {
+    let columns_of = |table: &Table, columns: &[ast::IndexColumn]| -> Result<Vec<ColumnId>> {
+        columns
+            .iter()
+            .map(|c| match &c.column.expr {
+                ast::Expr::Identifier(name) => table
+                    .column(&ident(name))
+                    .map(|c| c.id)
+                    .ok_or_else(|| Error::new("42703", format!("column \"{}\" named in key does not exist", ident(name)))),
+                other => Err(Error::syntax(format!("a key is on columns, not on {other}"))),
+            })
+            .collect()
+    };
+    match constraint {
+        TableConstraint::PrimaryKey(key) => {
+            let columns = columns_of(table, &key.columns)?;
+            add_key(work, table, &columns, true, key.name.as_ref().map(ident))
+        }
+        TableConstraint::Unique(key) => {
+            let columns = columns_of(table, &key.columns)?;
+            add_key(work, table, &columns, false, key.name.as_ref().map(ident))
+        }
+        TableConstraint::Check(_) => Err(unsupported_constraint("CHECK")),
+        TableConstraint::ForeignKey(_) => Err(unsupported_constraint("FOREIGN KEY")),
+        other => Err(Error::unsupported(format!("constraint {other} is not supported"))),
+    }
+}
+
+fn add_key(work: &mut Work, table: &mut Table, columns: &[ColumnId], primary: bool, name: Option<String>) -> Result<()> {
+    if primary && table.indexes.iter().any(|i| i.primary) {
+        return Err(Error::new("42P16", format!("multiple primary keys for table \"{}\" are not allowed", table.name)));
+    }
+    let names: Vec<String> = columns.iter().filter_map(|id| table.column_by_id(*id)).map(|c| c.name.clone()).collect();
+    if primary {
+        table.columns.iter_mut().filter(|c| columns.contains(&c.id)).for_each(|c| c.not_null = true);
+    }
+    let fallback = match primary {
+        true => format!("{}_pkey", table.name),
+        false => format!("{}_{}_key", table.name, names.join("_")),
+    };
+    let name = free_name(work, table, name.unwrap_or(fallback));
+    let index = Index {
+        id: work.engine.store.take_oid(),
+        name,
+        columns: columns
+            .iter()
+            .zip(names)
+            .map(|(id, sql)| IndexColumn { column: Some(*id), sql: crate::work::quoted(&sql), descending: false })
+            .collect(),
+        unique: true,
+        primary,
+        constraint: true,
+        method: "btree".to_owned(),
+    };
+    hypertable::check_unique_index(table, &index)?;
+    table.indexes.push(index);
+    Ok(())
+}
+
+fn free_name(work: &Work, table: &Table, wanted: String) -> String {
+    let catalog = work.transaction.version().catalog();
+    let taken = |name: &str| catalog.is_taken(&table.schema, name) || table.indexes.iter().any(|i| i.name == name);
+    let mut name = wanted.clone();
+    let mut n = 0;
+    while taken(&name) {
+        n += 1;
+        name = format!("{wanted}{n}");
+    }
+    name
+}
+
+/// CREATE INDEX. A unique one is enforced; the others say how rows are best sorted.
+pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcome> {
+    let table = match work.resolve(&parse::name_parts(&create.table_name))? {
+        Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => table,
+        Relation::Table(table) => return Err(Error::new("42809", format!("cannot create index on relation \"{}\"", table.name))),
+        Relation::Cagg(cagg) if create.unique => {
+            return Err(Error::unsupported(format!("continuous aggregate \"{}\" cannot have unique indexes", cagg.name)));
+        }
+        Relation::Cagg(cagg) => {
+            let table = work.transaction.version().catalog().tables.get(&cagg.materialization).cloned();
+            table.ok_or_else(|| Error::internal("an aggregate has a materialization"))?
+        }
+    };
+    let mut changed = table.as_ref().clone();
+    let mut columns = Vec::new();
+    for column in &create.columns {
+        let expr = &column.column.expr;
+        let named = match expr {
+            ast::Expr::Identifier(name) => Some(ident(name)),
+            _ => None,
+        };
+        let id = match &named {
+            Some(name) => {
+                let column = table.column(name).ok_or_else(|| Error::no_column(name))?;
+                Some(column.id)
+            }
+            None => None,
+        };
+        if id.is_none() && create.unique {
+            return Err(Error::unsupported("unique indexes on expressions are not supported"));
+        }
+        let sql = named.map_or_else(|| expr.to_string(), |name| crate::work::quoted(&name));
+        columns.push(IndexColumn { column: id, sql, descending: column.column.options.asc == Some(false) });
+    }
+    if create.predicate.is_some() && create.unique {
+        return Err(Error::unsupported("partial unique indexes are not supported"));
+    }
+    let name = match &create.name {
+        Some(name) => parse::name_parts(name).pop().unwrap_or_default(),
+        None => {
+            let names: Vec<String> = columns.iter().map(|c| c.sql.trim_matches('"').to_owned()).collect();
+            free_name(work, &table, format!("{}_{}_idx", table.name, names.join("_")))
+        }
+    };
+    if work.transaction.version().catalog().is_taken(&table.schema, &name) {
+        if create.if_not_exists {
+            work.notice(Notice::new(format!("relation \"{name}\" already exists, skipping")));
+            return done("CREATE INDEX");
+        }
+        return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
+    }
+    let method = create.using.as_ref().map_or_else(|| "btree".to_owned(), |m| m.to_string().to_lowercase());
+    let index = Index {
+        id: work.engine.store.take_oid(),
+        name,
+        columns,
+        unique: create.unique,
+        primary: false,
+        constraint: false,
+        method,
+    };
+    if index.unique {
+        hypertable::check_unique_index(&table, &index)?;
+        check_rows_unique(work, &table, &index)?;
+    }
+    changed.indexes.push(index);
+    work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+    done("CREATE INDEX")
+}
+
+/// Refuses a unique index over rows that are not.
+fn check_rows_unique(work: &Work, table: &Arc<Table>, index: &Index) -> Result<()> {
+    let Some(key) = index.column_ids() else { return Ok(()) };
+    let scan = highwater_store::Scan { columns: key.clone(), ..Default::default() };
+    let schema = highwater_store::ScanUnit::schema(table, &scan);
+    let mut batches = Vec::new();
+    for unit in work.transaction.version().table(table.id).scan(table, scan) {
+        batches.extend(unit.read()?);
+    }
+    let all = arrow::compute::concat_batches(&schema, &batches)?;
+    match unique::first_repeat(&key, &all)? {
+        None => Ok(()),
+        Some(row) => {
+            let mut e = Error::from(unique::duplicate(table, index, &key, &all, row));
+            e.message = format!("could not create unique index \"{}\"", index.name);
+            e.detail = e.detail.map(|d| d.replace("already exists", "is duplicated"));
+            Err(e)
+        }
+    }
+}
+
+/// DROP INDEX.
+pub fn drop_index(work: &mut Work, parts: &[String], if_exists: bool) -> Result<()> {
+    let name = parts.last().cloned().unwrap_or_default();
+    let schemas = match parts {
+        [_] => work.settings.search_path(&work.user),
+        [.., schema, _] => vec![schema.clone()],
+        [] => Vec::new(),
+    };
+    let catalog = work.transaction.version().catalog().clone();
+    let table = catalog
+        .tables
+        .values()
+        .find(|t| (schemas.contains(&t.schema) || !matches!(t.kind, TableKind::Table)) && t.indexes.iter().any(|i| i.name == name));
+    let Some(table) = table else {
+        if if_exists {
+            work.notice(Notice::new(format!("index \"{name}\" does not exist, skipping")));
+            return Ok(());
+        }
+        return Err(Error::new("42704", format!("index \"{name}\" does not exist")));
+    };
+    let mut changed = table.as_ref().clone();
+    if changed.indexes.iter().any(|i| i.name == name && i.constraint) {
+        return Err(Error::new("2BP01", format!("cannot drop index {name} because constraint {name} on table {} requires it", table.name))
+            .hint(format!("You can drop constraint {name} on table {} instead.", table.name)));
+    }
+    changed.indexes.retain(|i| i.name != name);
+    work.change(CatalogChange::PutTable(Arc::new(changed)))
+}
+
+/// ALTER TABLE … SET (…).
+pub fn set_table_options(work: &mut Work, name: &ast::ObjectName, options: &Options) -> Result<Outcome> {
+    work.table(name)?;
+    for (option, _) in options {
+        if option.starts_with("timescaledb.") || option.starts_with("tsdb.") {
+            return Err(Error::unsupported(format!("option \"{option}\" is not supported")));
+        }
+    }
+    done("ALTER TABLE")
+}
+
+/// ALTER TABLE … SET SCHEMA.
+pub fn set_schema(work: &mut Work, name: &ast::ObjectName, schema: &ast::Ident) -> Result<Outcome> {
+    let table = work.table(name)?;
+    let schema = ident(schema);
+    if !work.transaction.version().catalog().schemas.contains_key(&schema) {
+        return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
+    }
+    let changed = Table { schema, ..table.as_ref().clone() };
+    aggregate::rename_source(work, &table, &changed)?;
+    work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+    done("ALTER TABLE")
+}
+
+/// ALTER TABLE.
+pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Outcome> {
+    let parts = parse::name_parts(&alter.name);
+    let relation = match work.resolve(&parts) {
+        Err(_) if alter.if_exists => {
+            work.notice(Notice::new(format!("relation \"{}\" does not exist, skipping", parts.join("."))));
+            return done("ALTER TABLE");
+        }
+        relation => relation?,
+    };
+    let table = match relation {
+        Relation::Table(table) => table,
+        Relation::Cagg(cagg) => {
+            return Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name)).hint("Use ALTER MATERIALIZED VIEW."));
+        }
+    };
+    for operation in &alter.operations {
+        let table = work.transaction.version().catalog().tables.get(&table.id).cloned().unwrap_or_else(|| table.clone());
+        alter_one(work, &table, operation).await?;
+    }
+    done("ALTER TABLE")
+}
+
+async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOperation) -> Result<()> {
+    let mut changed = table.as_ref().clone();
+    match operation {
+        AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
+            if *if_not_exists && table.column(&ident(&column_def.name)).is_some() {
+                work.notice(Notice::new(format!(
+                    "column \"{}\" of relation \"{}\" already exists, skipping",
+                    ident(&column_def.name),
+                    table.name
+                )));
+                return Ok(());
+            }
+            if table.column(&ident(&column_def.name)).is_some() {
+                return Err(Error::new(
+                    "42701",
+                    format!("column \"{}\" of relation \"{}\" already exists", ident(&column_def.name), table.name),
+                ));
+            }
+            add_column(work, &mut changed, column_def)?;
+            let column = changed.columns.last_mut().expect("it was just added");
+            if let Some(default) = column.default.clone() {
+                let planner = work.planner();
+                let schema = DFSchema::empty();
+                let expr = planner.plan_expr(&parse::parse_expr(&default)?, &schema)?;
+                let value = planner.constant_of(&convert::assign_expr(expr, column, &table.name, &schema, planner.state())?)?;
+                column.missing = crate::text::write::scalar_text(&value, &highwater_model::time::Zone::UTC);
+            }
+            if column.not_null && column.missing.is_none() && work.transaction.version().table(table.id).row_count > 0 {
+                return Err(Error::new("23502", format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name)));
+            }
+        }
+        AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
+            for name in column_names {
+                let name = ident(name);
+                let Some(column) = table.column(&name) else {
+                    if *if_exists {
+                        work.notice(Notice::new(format!("column \"{name}\" of relation \"{}\" does not exist, skipping", table.name)));
+                        continue;
+                    }
+                    return Err(Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name)));
+                };
+                if table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id) {
+                    return Err(Error::new("42P16", "cannot drop column named in partition key")
+                        .hint("Cannot drop column that is a hypertable partitioning (space or time) dimension."));
+                }
+                aggregate::refuse_if_used(work, table, &name, "drop")?;
+                let id = column.id;
+                changed.columns.retain(|c| c.id != id);
+                changed.indexes.retain(|i| !i.columns.iter().any(|c| c.column == Some(id)));
+            }
+        }
+        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+            let (old, new) = (ident(old_column_name), ident(new_column_name));
+            if table.column(&new).is_some() {
+                return Err(Error::new("42701", format!("column \"{new}\" of relation \"{}\" already exists", table.name)));
+            }
+            aggregate::refuse_if_used(work, table, &old, "rename")?;
+            let column = changed.columns.iter_mut().find(|c| c.name == old).ok_or_else(|| Error::no_column(&old))?;
+            let id = column.id;
+            column.name = new.clone();
+            for column in changed.indexes.iter_mut().flat_map(|i| &mut i.columns).filter(|c| c.column == Some(id)) {
+                column.sql = crate::work::quoted(&new);
+            }
+        }
+        AlterTableOperation::RenameTable { table_name } => {
+            let name = match table_name {
+                ast::RenameTableNameKind::To(name) | ast::RenameTableNameKind::As(name) => name,
+            };
+            changed.name = parse::name_parts(name).pop().unwrap_or_default();
+            if work.transaction.version().catalog().is_taken(&changed.schema, &changed.name) {
+                return Err(Error::new("42P07", format!("relation \"{}\" already exists", changed.name)));
+            }
+            aggregate::rename_source(work, table, &changed)?;
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => {
+            let name = ident(column_name);
+            let Some(column) = changed.columns.iter_mut().find(|c| c.name == name) else {
+                return Err(Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name)));
+            };
+            match op {
+                AlterColumnOperation::SetNotNull => column.not_null = true,
+                AlterColumnOperation::DropNotNull => column.not_null = false,
+                AlterColumnOperation::SetDefault { value } => column.default = Some(value.to_string()),
+                AlterColumnOperation::DropDefault => column.default = None,
+                AlterColumnOperation::SetDataType { data_type, using, .. } => {
+                    let using = using.as_ref().map_or_else(|| crate::work::quoted(&name), ToString::to_string);
+                    return change_type(work, table, &name, data_type, &using).await;
+                }
+                other => return Err(Error::unsupported(format!("ALTER COLUMN {other} is not supported"))),
+            }
+            let column = changed.column(&name).cloned().expect("it was just changed");
+            check_default(work, table, &column)?;
+            if column.not_null {
+                refuse_nulls(work, table, &column).await?;
+            }
+        }
+        AlterTableOperation::AddConstraint { constraint, .. } => {
+            add_constraint(work, &mut changed, constraint)?;
+            if let Some(index) = changed.indexes.last() {
+                check_rows_unique(work, table, index)?;
+                for column in changed.columns.iter().filter(|c| c.not_null) {
+                    refuse_nulls(work, table, column).await?;
+                }
+            }
+        }
+        AlterTableOperation::DropConstraint { name, if_exists, .. } => {
+            let name = ident(name);
+            let before = changed.indexes.len();
+            changed.indexes.retain(|i| !(i.constraint && i.name == name));
+            if changed.indexes.len() == before && !if_exists {
+                return Err(Error::new("42704", format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name)));
+            }
+        }
+        AlterTableOperation::OwnerTo { .. } => return Ok(()),
+        other => return Err(Error::unsupported(format!("ALTER TABLE {other} is not supported"))),
+    }
+    work.change(CatalogChange::PutTable(Arc::new(changed)))
+}
+
+async fn refuse_nulls(work: &Work, table: &Table, column: &Column) -> Result<()> {
+    let sql = format!(
+        "SELECT 1 FROM {}.{} WHERE {} IS NULL LIMIT 1",
+        crate::work::quoted(&table.schema),
+        crate::work::quoted(&table.name),
+        crate::work::quoted(&column.name)
+    );
+    let Some(_) = table.column(&column.name) else { return Ok(()) };
+    let planner = work.planner();
+    let plan = planner.plan_query(&*parse::parse_query(&sql)?, &[])?;
+    let rows: usize = planner.collect(plan).await?.iter().map(RecordBatch::num_rows).sum();
+    match rows {
+        0 => Ok(()),
+        _ => Err(Error::new("23502", format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name))),
+    }
+}
+
+/// Gives a column another type by writing every row again.
+async fn change_type(work: &mut Work, table: &Arc<Table>, name: &str, data_type: &ast::DataType, using: &str) -> Result<()> {
+    let to = types::column_type(data_type)?;
+    let old = table.column(name).expect("the caller found it").clone();
+    if old.column_type == to {
+        return Ok(());
+    }
+    if table.hypertable.as_ref().is_some_and(|h| h.time_column == old.id) {
+        return Err(Error::unsupported(format!("cannot change the type of time column \"{name}\" of a hypertable")));
+    }
+    aggregate::refuse_if_used(work, table, name, "change the type of")?;
+    let mut changed = table.as_ref().clone();
+    let id = ColumnId(changed.next_column);
+    changed.next_column += 1;
+    let column = changed.columns.iter_mut().find(|c| c.name == name).expect("the caller found it");
+    *column = Column { id, column_type: to, missing: None, ..column.clone() };
+    for column in changed.indexes.iter_mut().flat_map(|i| &mut i.columns).filter(|c| c.column == Some(old.id)) {
+        column.column = Some(id);
+    }
+    let changed = Arc::new(changed);
+    let items: Vec<String> = table
+        .columns
+        .iter()
+        .map(|c| match c.name == name {
+            true => format!("({using}) AS {}", crate::work::quoted(name)),
+            false => crate::work::quoted(&c.name),
+        })
+        .collect();
+    let from = format!("{}.{}", crate::work::quoted(&table.schema), crate::work::quoted(&table.name));
+    let planner = work.planner();
+    let plan = planner.plan_query(&*parse::parse_query(&format!("SELECT {} FROM {from}", items.join(", ")))?, &[])?;
+    let plan = convert::assign(plan, &changed.columns, &table.name, planner.state())?;
+    let batches: Vec<RecordBatch> = planner.run(plan, &[]).await?.try_collect().await?;
+    work.transaction.truncate(table.id)?;
+    work.change(CatalogChange::PutTable(changed.clone()))?;
+    for batch in batches {
+        work.transaction.insert(&changed, RecordBatch::try_new(arrow_schema(&changed), batch.columns().to_vec())?)?;
+    }
+    Ok(())
+}
+
+/// Drops a table or view, and with `cascade` the aggregates over it.
+pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<()> {
+    let catalog = work.transaction.version().catalog().clone();
+    let over: Vec<_> = catalog.caggs.values().filter(|c| c.source == table.id || c.joined.contains(&table.id)).cloned().collect();
+    if !over.is_empty() && !cascade {
+        let names: Vec<String> = over.iter().map(|c| format!("view {} depends on table {}", c.name, table.name)).collect();
+        return Err(Error::new("2BP01", format!("cannot drop table {} because other objects depend on it", table.name))
+            .detail(names.join("\n"))
+            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    for cagg in over {
+        aggregate::drop_aggregate(work, &cagg, true)?;
+    }
+    let jobs: Vec<_> = catalog
+        .jobs
+        .values()
+        .filter(|j| matches!(j.action, highwater_model::job::Action::Retention { table: t, .. } if t == table.id))
+        .map(|j| j.id)
+        .collect();
+    for job in jobs {
+        work.change(CatalogChange::DropJob(job))?;
+    }
+    work.change(CatalogChange::DropTable(table.id))
+}

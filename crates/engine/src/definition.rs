@@ -1,0 +1,552 @@
+//! What the definition of a continuous aggregate means.
+//!
+//! ```text
+//! SELECT outputs FROM … GROUP BY groups HAVING …         as the person wrote it
+//!
+//! Projection outputs ◀── Filter having ◀── Aggregate groups, calls ◀── input       as it is planned
+//!
+//! partial(input)         groups, components of each call
+//! merge(partials)        the same, for rows that come from several places
+//! finish(merged)         outputs, whether having holds, groups, components
+//! ```
+//!
+//! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
+//! its components merge into anything coarser.
+
+use crate::query::Planner;
+use crate::state::{collect, stats};
+use crate::{Error, Result, parse};
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions::core::get_field;
+use datafusion::functions_aggregate::expr_fn::{max, min};
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use highwater_model::{Bucket, ColumnType, Interval, TableId, TimeType};
+use highwater_store::schema::{arrow_type, column_type};
+use std::collections::BTreeSet;
+
+/// The name of the column that says whether HAVING holds.
+pub const VISIBLE: &str = "_visible";
+
+/// The meaning of a definition, planned in one version.
+pub struct Definition {
+    input: LogicalPlan,
+    groups: Vec<Expr>,
+    bucket: usize,
+    calls: Vec<Call>,
+    states: Vec<State>,
+    schema: DFSchemaRef,
+    having: Option<Expr>,
+    outputs: Vec<(String, Expr)>,
+}
+
+/// One aggregate call and where its value comes from.
+struct Call {
+    aggregate: AggregateFunction,
+    /// Index among the states.
+    state: usize,
+    kind: Option<stats::Kind>,
+}
+
+/// One state, which several calls may share.
+struct State {
+    source: StateSource,
+    /// Names of its columns in a partial, and their types.
+    columns: Vec<(String, DataType)>,
+}
+
+enum StateSource {
+    /// `count(*)` or `count(x)` of something that is no number.
+    Count(AggregateFunction),
+    /// The shared state of a numeric column.
+    Stats { argument: Expr, filter: Option<Box<Expr>>, needs: stats::Needs, data_type: DataType },
+    /// The smallest or largest of something that is no number.
+    Extreme(AggregateFunction, stats::Kind),
+    /// Everything else.
+    Collect(AggregateFunction),
+}
+
+/// A column of the rows that [`Definition::finish`] gives.
+pub struct Finished {
+    /// Its name: an output's, a key's or a state's.
+    pub name: String,
+    /// Its type.
+    pub column_type: ColumnType,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What a finished column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A group, and which; it may be an output too.
+    Group(usize),
+    /// An output that is no group.
+    Output,
+    /// Whether HAVING holds.
+    Visible,
+    /// A component of a state.
+    State,
+}
+
+impl Definition {
+    /// Plans and takes apart a definition.
+    ///
+    /// # Errors
+    /// 0A000 with the reason when it is not the grouping of rows by a bucket of their time.
+    pub fn new(planner: &Planner, query: &str, source: TableId) -> Result<Self> {
+        let plan = planner.plan_query(&*parse::parse_query(query)?, &[])?;
+        let plan = planner.state().analyzer().execute_and_check(plan, planner.state().config_options(), |_, _| {})?;
+        Definition::of_plan(planner, plan, source)
+    }
+
+    fn of_plan(planner: &Planner, plan: LogicalPlan, source: TableId) -> Result<Self> {
+        let invalid = |detail: &str| Error::unsupported("invalid continuous aggregate view").detail(detail);
+        let LogicalPlan::Projection(projection) = strip(plan) else {
+            return Err(invalid("The query must be a SELECT with GROUP BY."));
+        };
+        let outputs: Vec<(String, Expr)> = projection
+            .expr
+            .iter()
+            .zip(projection.schema.fields())
+            .map(|(expr, field)| (field.name().clone(), expr.clone().unalias()))
+            .collect();
+        let (having, aggregate) = match strip(projection.input.as_ref().clone()) {
+            LogicalPlan::Filter(filter) => (Some(filter.predicate.clone()), strip(filter.input.as_ref().clone())),
+            other => (None, other),
+        };
+        let LogicalPlan::Aggregate(Aggregate { input, group_expr, aggr_expr, schema, .. }) = aggregate else {
+            return Err(match aggregate {
+                LogicalPlan::Window(_) => invalid("Window functions are not supported in a continuous aggregate."),
+                _ => invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."),
+            });
+        };
+        if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
+            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate."));
+        }
+        let table = planner.version().catalog().tables.get(&source).cloned();
+        let time = table.as_ref().and_then(|t| t.time_column()).map(|c| c.name.clone());
+        let buckets: Vec<usize> =
+            group_expr.iter().enumerate().filter(|(_, g)| is_bucket(g, time.as_deref())).map(|(i, _)| i).collect();
+        let [bucket] = buckets[..] else {
+            return Err(match buckets.len() {
+                0 => Error::unsupported("continuous aggregate view must include a valid time bucket function"),
+                _ => Error::unsupported("continuous aggregate view cannot contain multiple time bucket functions"),
+            });
+        };
+        let mut definition = Definition {
+            groups: group_expr,
+            bucket,
+            calls: Vec::new(),
+            states: Vec::new(),
+            schema,
+            having,
+            outputs,
+            input: input.as_ref().clone(),
+        };
+        for expr in aggr_expr {
+            let Expr::AggregateFunction(call) = expr.clone().unalias() else {
+                return Err(invalid(&format!("{expr} is not an aggregate function.")));
+            };
+            definition.add_call(call)?;
+        }
+        for (i, state) in definition.states.iter_mut().enumerate() {
+            state.name_columns(i, definition.input.schema())?;
+        }
+        Ok(definition)
+    }
+
+    fn add_call(&mut self, call: AggregateFunction) -> Result<()> {
+        let kind = stats::Kind::of(call.func.name()).filter(|_| !call.params.distinct);
+        let argument = call.params.args.first().cloned();
+        let data_type = argument.as_ref().map(|a| a.get_type(self.input.schema())).transpose()?;
+        let numeric = |kind: stats::Kind| {
+            let data_type = data_type.clone()?;
+            stats::components(&data_type, kind.needs())?;
+            Some((argument.clone()?, data_type))
+        };
+        let state = match kind {
+            // Counting a constant counts rows.
+            Some(stats::Kind::Count) if matches!(argument, Some(Expr::Literal(..)) | None) => {
+                self.state_of(StateSource::Count(call.clone()))
+            }
+            Some(kind) => match (numeric(kind), kind) {
+                (Some((argument, data_type)), _) => self.stats_state(argument, call.params.filter.clone(), kind.needs(), data_type),
+                (None, stats::Kind::Count) => self.state_of(StateSource::Count(call.clone())),
+                (None, stats::Kind::Min | stats::Kind::Max) => self.state_of(StateSource::Extreme(call.clone(), kind)),
+                (None, _) => self.state_of(StateSource::Collect(call.clone())),
+            },
+            None => self.state_of(StateSource::Collect(call.clone())),
+        };
+        let kind = kind.filter(|_| matches!(self.states[state].source, StateSource::Stats { .. }));
+        self.calls.push(Call { aggregate: call, state, kind });
+        Ok(())
+    }
+
+    fn stats_state(&mut self, argument: Expr, filter: Option<Box<Expr>>, needs: stats::Needs, data_type: DataType) -> usize {
+        let same = self.states.iter_mut().position(|s| match &s.source {
+            StateSource::Stats { argument: a, filter: f, .. } => *a == argument && *f == filter,
+            _ => false,
+        });
+        match same {
+            Some(i) => {
+                if let StateSource::Stats { needs: all, .. } = &mut self.states[i].source {
+                    *all = all.or(needs);
+                }
+                i
+            }
+            None => self.state_of(StateSource::Stats { argument, filter, needs, data_type }),
+        }
+    }
+
+    fn state_of(&mut self, source: StateSource) -> usize {
+        self.states.push(State { source, columns: Vec::new() });
+        self.states.len() - 1
+    }
+
+    /// The bucket that its time is cut by.
+    ///
+    /// # Errors
+    /// 0A000 when it is not constant; 22023 when it cannot be.
+    pub fn bucket_spec(&self, time_type: TimeType) -> Result<Bucket> {
+        bucket_of(&self.groups[self.bucket], time_type)
+    }
+
+    /// Which group is the bucket.
+    pub fn bucket_group(&self) -> usize {
+        self.bucket
+    }
+
+    /// Whether a group is a column of the source as it is.
+    pub fn group_names(&self) -> Vec<String> {
+        (0..self.groups.len()).map(|i| format!("_key_{i}")).collect()
+    }
+
+    /// The rows' partial states: groups, then components.
+    ///
+    /// Whatever the planner's override left of the source is what they are states of.
+    pub fn partial(&self) -> Result<LogicalPlan> {
+        let groups: Vec<Expr> =
+            self.groups.iter().zip(self.group_names()).map(|(g, name)| g.clone().alias(name)).collect();
+        let states: Vec<Expr> =
+            self.states.iter().enumerate().map(|(i, s)| Ok(s.partial()?.alias(format!("_s{i}")))).collect::<Result<_>>()?;
+        let plan = LogicalPlanBuilder::from(self.input.clone()).aggregate(groups, states)?;
+        Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
+    }
+
+    /// Merges partial states that may be of the same groups.
+    pub fn merge(&self, partials: LogicalPlan) -> Result<LogicalPlan> {
+        let groups: Vec<Expr> = self.group_names().into_iter().map(bare).collect();
+        let mut merges = Vec::new();
+        for (i, state) in self.states.iter().enumerate() {
+            merges.extend(state.merge(i)?);
+        }
+        let plan = LogicalPlanBuilder::from(partials).aggregate(groups, merges)?;
+        Ok(plan.project(self.flat(|i, state| state.flatten_merged(i)))?.build()?)
+    }
+
+    fn flat(&self, components: impl Fn(usize, &State) -> Vec<Expr>) -> Vec<Expr> {
+        let groups = self.group_names().into_iter().map(bare);
+        groups.chain(self.states.iter().enumerate().flat_map(|(i, s)| components(i, s))).collect()
+    }
+
+    /// Turns states, one row per group, into the rows that are kept; see [`Definition::columns`].
+    pub fn finish(&self, planner: &Planner, states: LogicalPlan) -> Result<LogicalPlan> {
+        // First the values of the calls, under the names that outputs and HAVING know them by.
+        let known = |i: usize| {
+            let (qualifier, field) = self.schema.qualified_field(i);
+            (qualifier.cloned(), field.name().clone())
+        };
+        let rename = |expr: Expr, (qualifier, name): (Option<TableReference>, String)| match qualifier {
+            Some(qualifier) => expr.alias_qualified(Some(qualifier), name),
+            None => expr.alias(name),
+        };
+        let mut exprs: Vec<Expr> =
+            self.group_names().into_iter().enumerate().map(|(i, name)| rename(bare(name), known(i))).collect();
+        for (i, call) in self.calls.iter().enumerate() {
+            let position = self.groups.len() + i;
+            let wanted = self.schema.field(position).data_type().clone();
+            let value = self.final_of(planner, call)?;
+            exprs.push(rename(cast_to(value, &wanted, &states)?, known(position)));
+        }
+        let states_columns: Vec<String> = self.states.iter().flat_map(|s| s.columns.iter().map(|(n, _)| n.clone())).collect();
+        exprs.extend(states_columns.iter().map(|name| bare(name.clone())));
+        let values = LogicalPlanBuilder::from(states).project(exprs)?.build()?;
+        // Then outputs, HAVING, groups and states side by side.
+        let mut exprs = Vec::new();
+        for column in self.layout()? {
+            exprs.push(match column.role {
+                Role::Group(i) => {
+                    let (qualifier, name) = known(i);
+                    Expr::Column(Column::new(qualifier, name)).alias(column.name)
+                }
+                Role::Output => {
+                    let (_, expr) = self.outputs.iter().find(|(name, _)| *name == column.name).expect("the layout has only outputs");
+                    expr.clone().alias(column.name)
+                }
+                Role::Visible => match &self.having {
+                    None => lit(true).alias(VISIBLE),
+                    Some(having) => coalesce(vec![having.clone(), lit(false)]).alias(VISIBLE),
+                },
+                Role::State => bare(column.name),
+            });
+        }
+        Ok(LogicalPlanBuilder::from(values).project(exprs)?.build()?)
+    }
+
+    fn final_of(&self, planner: &Planner, call: &Call) -> Result<Expr> {
+        let state = &self.states[call.state];
+        let column = |i: usize| bare(state.columns[i].0.clone());
+        Ok(match &state.source {
+            StateSource::Count(_) => coalesce(vec![column(0), lit(0i64)]),
+            StateSource::Extreme(..) => column(0),
+            StateSource::Stats { needs, data_type, .. } => {
+                let kind = call.kind.expect("calls with this state have a kind");
+                let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
+                finish.call((0..state.columns.len()).map(column).collect())
+            }
+            StateSource::Collect(_) => collect::final_expr(&call.aggregate, self.input.schema(), column(0), planner.state())?,
+        })
+    }
+
+    /// The columns of finished rows.
+    fn layout(&self) -> Result<Vec<Finished>> {
+        let mut columns = Vec::new();
+        let mut groups_shown = BTreeSet::new();
+        let keep = |arrow: &DataType, name: &str| {
+            column_type(arrow).ok_or_else(|| Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}")))
+        };
+        for (name, expr) in &self.outputs {
+            let group = match expr {
+                Expr::Column(c) => self.schema.maybe_index_of_column(c).filter(|i| *i < self.groups.len()),
+                _ => None,
+            };
+            let role = match group {
+                Some(i) if groups_shown.insert(i) => Role::Group(i),
+                _ => Role::Output,
+            };
+            columns.push(Finished { name: name.clone(), column_type: keep(&expr.get_type(&self.schema)?, name)?, role });
+        }
+        for (i, name) in self.group_names().into_iter().enumerate().filter(|(i, _)| !groups_shown.contains(i)) {
+            let column_type = keep(self.schema.field(i).data_type(), &name)?;
+            columns.push(Finished { name, column_type, role: Role::Group(i) });
+        }
+        columns.push(Finished { name: VISIBLE.to_owned(), column_type: ColumnType::Boolean, role: Role::Visible });
+        for (name, arrow) in self.states.iter().flat_map(|s| &s.columns) {
+            columns.push(Finished { name: name.clone(), column_type: keep(arrow, name)?, role: Role::State });
+        }
+        Ok(columns)
+    }
+
+    /// The columns of finished rows, in order: the outputs first.
+    ///
+    /// # Errors
+    /// 42701 when two outputs have one name; 0A000 for a type that cannot be kept.
+    pub fn columns(&self) -> Result<Vec<Finished>> {
+        let columns = self.layout()?;
+        let mut names = BTreeSet::new();
+        for column in &columns {
+            let name = column.name.split('\u{1}').next().unwrap_or_default();
+            if !names.insert(name) {
+                return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// How many of [`Definition::columns`] are outputs.
+    pub fn output_count(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// The columns of partial states, for the table that keeps them frozen.
+    pub fn partial_columns(&self) -> Result<Vec<(String, ColumnType)>> {
+        let groups = self.group_names().into_iter().enumerate().map(|(i, n)| (n, self.schema.field(i).data_type().clone()));
+        groups
+            .chain(self.states.iter().flat_map(|s| s.columns.clone()))
+            .map(|(name, arrow)| {
+                let kept = column_type(&arrow);
+                kept.map(|t| (name, t)).ok_or_else(|| Error::unsupported(format!("a state of type {arrow} cannot be kept")))
+            })
+            .collect()
+    }
+
+    /// Reads kept partial states back from rows that have these columns.
+    pub fn partial_of(&self, kept: LogicalPlan) -> Result<LogicalPlan> {
+        let columns = self.partial_columns()?.into_iter().map(|(name, _)| name);
+        let schema = kept.schema().clone();
+        let exprs = columns.map(|name| {
+            let (qualifier, field) = schema.qualified_field_with_unqualified_name(&name)?;
+            Ok(Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(name))
+        });
+        Ok(LogicalPlanBuilder::from(kept).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
+    }
+}
+
+impl State {
+    fn name_columns(&mut self, i: usize, input: &datafusion::common::DFSchema) -> Result<()> {
+        self.columns = match &self.source {
+            StateSource::Count(_) => vec![(format!("_state_{i}_n"), DataType::Int64)],
+            StateSource::Stats { needs, data_type, .. } => stats::components(data_type, *needs)
+                .expect("it was checked when the state was made")
+                .into_iter()
+                .map(|(name, t)| (format!("_state_{i}_{name}"), t))
+                .collect(),
+            StateSource::Extreme(call, kind) => {
+                let name = if *kind == stats::Kind::Min { "min" } else { "max" };
+                let t = call.params.args[0].get_type(input)?;
+                // One string type everywhere, so that what is kept is what is computed.
+                vec![(format!("_state_{i}_{name}"), column_type(&t).map_or(t, |t| arrow_type(&t)))]
+            }
+            StateSource::Collect(call) => vec![(format!("_state_{i}_values"), collect::state_type(call, input)?)],
+        };
+        Ok(())
+    }
+
+    fn partial(&self) -> Result<Expr> {
+        Ok(match &self.source {
+            StateSource::Count(call) | StateSource::Extreme(call, _) => Expr::AggregateFunction(call.clone()),
+            StateSource::Stats { argument, filter, needs, .. } => Expr::AggregateFunction(AggregateFunction {
+                func: stats::state_function(*needs),
+                params: AggregateFunctionParams {
+                    args: vec![argument.clone()],
+                    distinct: false,
+                    filter: filter.clone(),
+                    order_by: vec![],
+                    null_treatment: None,
+                },
+            }),
+            StateSource::Collect(call) => collect::state_expr(call)?,
+        })
+    }
+
+    fn flatten(&self, i: usize) -> Vec<Expr> {
+        let state = bare(format!("_s{i}"));
+        match &self.source {
+            StateSource::Stats { .. } => self.fields_of(state),
+            _ => vec![cast(state, self.columns[0].1.clone()).alias(&self.columns[0].0)],
+        }
+    }
+
+    fn fields_of(&self, state: Expr) -> Vec<Expr> {
+        let field = |name: &str| name.rsplit('_').next().unwrap_or_default().to_owned();
+        self.columns
+            .iter()
+            .map(|(name, _)| get_field().call(vec![state.clone(), lit(field(name))]).alias(name))
+            .collect()
+    }
+
+    fn merge(&self, i: usize) -> Result<Vec<Expr>> {
+        let column = || bare(self.columns[0].0.clone());
+        let name = format!("_s{i}");
+        Ok(vec![match &self.source {
+            StateSource::Count(_) => plain(sum_udaf(), vec![column()]).alias(name),
+            StateSource::Extreme(_, stats::Kind::Min) => min(column()).alias(name),
+            StateSource::Extreme(..) => max(column()).alias(name),
+            StateSource::Stats { needs, data_type, .. } => {
+                let merge = stats::merge_function(data_type, *needs).expect("it was checked when the state was made");
+                plain(merge, self.columns.iter().map(|(name, _)| bare(name.clone())).collect()).alias(name)
+            }
+            StateSource::Collect(_) => collect::merge_expr(&self.columns[0].0).alias(name),
+        }])
+    }
+
+    fn flatten_merged(&self, i: usize) -> Vec<Expr> {
+        match &self.source {
+            StateSource::Collect(_) => vec![collect::merged(bare(format!("_s{i}"))).alias(&self.columns[0].0)],
+            _ => self.flatten(i),
+        }
+    }
+}
+
+fn plain(func: std::sync::Arc<datafusion::logical_expr::AggregateUDF>, args: Vec<Expr>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction {
+        func,
+        params: AggregateFunctionParams { args, distinct: false, filter: None, order_by: vec![], null_treatment: None },
+    })
+}
+
+/// A column without a qualifier.
+pub fn bare(name: impl Into<String>) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+fn cast_to(expr: Expr, wanted: &DataType, plan: &LogicalPlan) -> Result<Expr> {
+    let is = expr.get_type(plan.schema())?;
+    Ok(if is == *wanted { expr } else { cast(expr, wanted.clone()) })
+}
+
+/// Without what only orders or renames.
+fn strip(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => strip(sort.input.as_ref().clone()),
+        LogicalPlan::SubqueryAlias(alias) => strip(alias.input.as_ref().clone()),
+        other => other,
+    }
+}
+
+/// Whether an expression is `time_bucket(…, time column, …)`.
+fn is_bucket(expr: &Expr, time: Option<&str>) -> bool {
+    match expr.clone().unalias() {
+        Expr::ScalarFunction(f) if f.name() == "time_bucket" => {
+            f.args.get(1).is_some_and(|arg| matches!(uncast(arg), Expr::Column(c) if Some(c.name.as_str()) == time))
+        }
+        _ => false,
+    }
+}
+
+fn uncast(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(c) => uncast(&c.expr),
+        Expr::Alias(a) => uncast(&a.expr),
+        other => other,
+    }
+}
+
+fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
+    let Expr::ScalarFunction(call) = expr.clone().unalias() else { return Err(Error::internal("the bucket is a call")) };
+    let constants: Vec<ScalarValue> = call
+        .args
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| *i != 1)
+        .map(|(_, arg)| match uncast(arg) {
+            Expr::Literal(value, _) => Ok(value.clone()),
+            other => Err(Error::unsupported("only immutable expressions allowed in time bucket function")
+                .detail(format!("{other} is not a constant."))
+                .hint("Use an immutable expression as first argument to the time bucket function.")),
+        })
+        .collect::<Result<_>>()?;
+    let whole = |value: &ScalarValue| match value {
+        ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int64(Some(v)) => Some(*v),
+        _ => None,
+    };
+    let spread = |value: &ScalarValue| match value {
+        ScalarValue::IntervalMonthDayNano(Some(v)) => {
+            Some(Interval { months: v.months, days: v.days, micros: v.nanoseconds / 1000 })
+        }
+        _ => None,
+    };
+    let wrong = |e: highwater_model::bucket::BucketError| Error::new(e.sqlstate(), e.to_string());
+    if time_type.is_integer() {
+        let width = constants.first().and_then(whole).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
+        let offset = constants.get(1).and_then(whole).unwrap_or(0);
+        return Bucket::integer(time_type, width, offset).map_err(wrong);
+    }
+    let width = constants.first().and_then(spread).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
+    let (mut origin, mut offset, mut zone) = (None, Interval::default(), None);
+    for value in &constants[1..] {
+        match value {
+            ScalarValue::TimestampMicrosecond(Some(t), _) => origin = Some(*t),
+            ScalarValue::Date32(Some(d)) => origin = Some(highwater_store::rows::date_to_micros(*d)),
+            ScalarValue::Utf8(Some(name)) => zone = Some(name.clone()),
+            other => offset = spread(other).unwrap_or(offset),
+        }
+    }
+    Bucket::interval(time_type, width, origin, offset, zone.as_deref()).map_err(wrong)
+}

@@ -1,0 +1,263 @@
+//! Jobs: what they do when they run, and the scheduler that runs them.
+//!
+//! The policy runner calls the same functions as the manual procedures. Statistics, history and the next
+//! start are commits like any other, so after a restart a missed run happens once.
+
+use crate::administration::{drop_chunks, now_of};
+use crate::database::Engine;
+use crate::error::{Error, Result};
+use crate::instance::Instance;
+use crate::query::{Planner, StatementTimes};
+use crate::refresh::{self, Choice};
+use crate::setting::Settings;
+use crate::work::Work;
+use highwater_model::job::{Action, Offset};
+use highwater_model::time::{Zone, timestamptz_minus_interval, timestamptz_plus_interval};
+use highwater_model::{CatalogChange, Job, JobId, JobOutcome, JobRun, JobStats, Table, refresh as arithmetic};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// How often the scheduler looks for due jobs.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The longest wait between retries.
+const LONGEST_RETRY_MICROS: i64 = 3_600_000_000;
+
+/// Runs a job now, because somebody asked; its outcome is counted like any other run's.
+///
+/// # Errors
+/// 42704 when there is no such job; what the job gives.
+pub async fn run_now(work: &mut Work, id: JobId) -> Result<()> {
+    let job = work.transaction.version().catalog().jobs.get(&id).cloned();
+    let job = job.ok_or_else(|| Error::new("42704", format!("job {} not found", id.0)))?;
+    if !work.autocommit {
+        return act(work, &job).await;
+    }
+    let notices = run(&work.instance, &work.engine, &work.user, &job).await?;
+    work.notices.extend(notices);
+    work.transaction.renew();
+    Ok(())
+}
+
+/// Runs a job in transactions of its own and records how it went.
+async fn run(
+    instance: &Arc<Instance>,
+    engine: &Arc<Engine>,
+    user: &str,
+    job: &Arc<Job>,
+) -> Result<Vec<crate::Notice>> {
+    let start = engine.now();
+    let outcome = attempt(instance, engine, user, job).await;
+    let finish = engine.now();
+    record(engine, job, start, finish, outcome.as_ref().err()).await?;
+    outcome
+}
+
+async fn attempt(instance: &Arc<Instance>, engine: &Arc<Engine>, user: &str, job: &Arc<Job>) -> Result<Vec<crate::Notice>> {
+    loop {
+        let now = engine.now();
+        let mut work = Work {
+            instance: instance.clone(),
+            engine: engine.clone(),
+            transaction: engine.store.begin(),
+            settings: Settings::default(),
+            user: user.to_owned(),
+            times: StatementTimes { transaction: now, statement: now },
+            autocommit: true,
+            notices: Vec::new(),
+        };
+        act(&mut work, job).await?;
+        match engine.commit(work.transaction, true).await {
+            Err(e) if e.sqlstate == "40001" => continue,
+            result => return result.map(|()| work.notices),
+        }
+    }
+}
+
+/// What a job does, on a transaction.
+async fn act(work: &mut Work, job: &Job) -> Result<()> {
+    match &job.action {
+        Action::Refresh { cagg, start_offset, end_offset } => {
+            let catalog = work.transaction.version().catalog().clone();
+            let cagg = catalog.caggs.get(cagg).cloned().ok_or_else(|| Error::new("42704", "the aggregate of the job does not exist"))?;
+            let source = catalog.tables.get(&cagg.source).cloned().ok_or_else(|| Error::internal("an aggregate has a source"))?;
+            let start = before_now(work, &source, start_offset).await?;
+            let end = before_now(work, &source, end_offset).await?;
+            let Some(window) = arithmetic::whole_buckets(&cagg.bucket, start, end) else { return Ok(()) };
+            if work.autocommit {
+                refresh::run(&work.engine, &work.settings, &work.user, &cagg, window, Choice::Policy).await?;
+                return Ok(());
+            }
+            let ranges = refresh::plan(work.transaction.version(), &cagg, window, Choice::Policy);
+            if !ranges.is_empty() {
+                refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges).await?;
+            }
+            Ok(())
+        }
+        Action::Retention { table, drop_after } => {
+            let catalog = work.transaction.version().catalog().clone();
+            let table = catalog.tables.get(table).cloned().ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
+            let cagg = catalog.caggs.values().find(|c| c.materialization == table.id).cloned();
+            let clock = match &cagg {
+                Some(cagg) => catalog.tables.get(&cagg.source).cloned().ok_or_else(|| Error::internal("an aggregate has a source"))?,
+                None => table.clone(),
+            };
+            let Some(end) = before_now(work, &clock, &Some(*drop_after)).await? else { return Ok(()) };
+            let data = work.transaction.version().table(table.id);
+            let old: Vec<_> = data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
+            drop_chunks(work, &table, cagg.as_deref(), &old).await
+        }
+        Action::Procedure { name, .. } => Err(Error::unsupported(format!("procedure {name} cannot be run as a job"))),
+    }
+}
+
+/// Now minus an offset, on the time axis of a table; `None` without an offset.
+async fn before_now(work: &Work, table: &Table, offset: &Option<Offset>) -> Result<Option<i64>> {
+    let Some(offset) = offset else { return Ok(None) };
+    let planner: Planner = work.planner();
+    let now = now_of(&planner, table, work.times.transaction).await?;
+    Ok(Some(match offset {
+        Offset::Integer(n) => now.saturating_sub(*n),
+        Offset::Interval(interval) => {
+            let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+            timestamptz_minus_interval(now, interval, &zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?
+        }
+    }))
+}
+
+async fn record(engine: &Arc<Engine>, job: &Job, start: i64, finish: i64, error: Option<&Error>) -> Result<()> {
+    loop {
+        let mut transaction = engine.store.begin();
+        let catalog = transaction.version().catalog().clone();
+        if !catalog.jobs.contains_key(&job.id) {
+            return Ok(());
+        }
+        let old = catalog.job_stats.get(&job.id).cloned().unwrap_or_default();
+        let failed = error.is_some();
+        let failures = if failed { old.consecutive_failures + 1 } else { 0 };
+        let stats = JobStats {
+            total_runs: old.total_runs + 1,
+            total_successes: old.total_successes + i64::from(!failed),
+            total_failures: old.total_failures + i64::from(failed),
+            consecutive_failures: failures,
+            total_duration_micros: old.total_duration_micros + (finish - start),
+            last_start: Some(start),
+            last_finish: Some(finish),
+            last_successful_finish: if failed { old.last_successful_finish } else { Some(finish) },
+            next_start: next_start(job, start, finish, failures),
+        };
+        let outcome = match error {
+            None => JobOutcome::Succeeded,
+            Some(e) => JobOutcome::Failed { sqlstate: e.sqlstate.to_owned(), message: e.message.clone() },
+        };
+        let run = JobRun {
+            id: catalog.job_runs.back().map_or(1, |last| last.id + 1),
+            job: job.id,
+            procedure: procedure(&job.action).to_owned(),
+            start,
+            finish,
+            outcome,
+        };
+        transaction.change(CatalogChange::PutJobStats(job.id, stats))?;
+        transaction.change(CatalogChange::AddJobRun(Arc::new(run)))?;
+        match engine.commit(transaction, true).await {
+            Err(e) if e.sqlstate == "40001" => continue,
+            result => return result,
+        }
+    }
+}
+
+/// The procedure that a job runs, as TimescaleDB names it.
+pub fn procedure(action: &Action) -> &str {
+    match action {
+        Action::Refresh { .. } => "policy_refresh_continuous_aggregate",
+        Action::Retention { .. } => "policy_retention",
+        Action::Procedure { name, .. } => name,
+    }
+}
+
+/// When a job runs next: after a failure soon, with growing waits; otherwise an interval later, or on the
+/// grid that begins at its initial start.
+fn next_start(job: &Job, start: i64, finish: i64, failures: i32) -> Option<i64> {
+    let zone = job.timezone.as_deref().and_then(|z| Zone::parse(z).ok()).unwrap_or(Zone::UTC);
+    if failures > 0 {
+        if job.max_retries >= 0 && failures > job.max_retries {
+            return on_schedule(job, start, finish, &zone);
+        }
+        let period = i64::try_from(job.retry_period.approx_micros()).unwrap_or(LONGEST_RETRY_MICROS).clamp(1_000_000, LONGEST_RETRY_MICROS);
+        let wait = period.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_RETRY_MICROS.max(period));
+        return finish.checked_add(wait);
+    }
+    on_schedule(job, start, finish, &zone)
+}
+
+fn on_schedule(job: &Job, _start: i64, finish: i64, zone: &Zone) -> Option<i64> {
+    let step = |t: i64| timestamptz_plus_interval(t, &job.schedule_interval, zone).ok();
+    match job.initial_start.filter(|_| job.fixed_schedule) {
+        None => step(finish),
+        Some(mut at) => {
+            // A fixed width is jumped over at once; months are walked.
+            if let Some(width) = job.schedule_interval.fixed_micros().filter(|w| *w > 0 && job.timezone.is_none()) {
+                let missed = (finish - at).max(0) / width;
+                at += missed * width;
+            }
+            while at <= finish {
+                let next = step(at)?;
+                if next <= at {
+                    return None;
+                }
+                at = next;
+            }
+            Some(at)
+        }
+    }
+}
+
+/// Starts the scheduler of a database. It ends when the instance is closed.
+pub fn schedule(instance: &Arc<Instance>, engine: &Arc<Engine>) {
+    let (instance, engine) = (Arc::downgrade(instance), Arc::downgrade(engine));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TICK).await;
+            let (Some(instance), Some(engine)) = (instance.upgrade(), engine.upgrade()) else { return };
+            if instance.is_closing() {
+                return;
+            }
+            for job in due(&engine) {
+                let _running = instance.running.read().await;
+                if instance.is_closing() {
+                    return;
+                }
+                let id = job.id.0;
+                let limit = i64::try_from(job.max_runtime.approx_micros()).ok().filter(|m| *m > 0);
+                let run = run(&instance, &engine, "postgres", &job);
+                let result = match limit {
+                    None => run.await,
+                    Some(micros) => match tokio::time::timeout(Duration::from_micros(micros as u64), run).await {
+                        Ok(result) => result,
+                        Err(_) => {
+                            let now = engine.now();
+                            let e = Error::new("57014", "the job took longer than its max_runtime");
+                            record(&engine, &job, now - micros, now, Some(&e)).await.and(Err(e))
+                        }
+                    },
+                };
+                match result {
+                    Ok(_) => info!(job_id = id, procedure = procedure(&job.action), "job finished"),
+                    Err(e) => warn!(job_id = id, sqlstate = e.sqlstate, error = %e, "job failed"),
+                }
+            }
+        }
+    });
+}
+
+fn due(engine: &Engine) -> Vec<Arc<Job>> {
+    let snapshot = engine.store.snapshot();
+    let now = engine.now();
+    let catalog = snapshot.catalog();
+    let is_due = |job: &&Arc<Job>| {
+        job.scheduled && catalog.job_stats.get(&job.id).and_then(|s| s.next_start).is_some_and(|at| at <= now)
+    };
+    catalog.jobs.values().filter(is_due).cloned().collect()
+}

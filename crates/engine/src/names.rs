@@ -1,0 +1,182 @@
+//! Names of result columns.
+//!
+//! PostgreSQL names an unnamed column after the function or the column it comes from, or else
+//! `?column?`, and does not mind when two columns have one name. DataFusion names it after the whole
+//! expression and insists that names differ. So every SELECT item gets its PostgreSQL name, and a repeated
+//! name gets a mark that is taken off again where the result is described.
+
+use crate::parse::{ident, name_parts};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Between a repeated name and its number; no name contains it.
+const MARK: char = '\u{1}';
+
+/// Gives every unnamed SELECT item of a query and its subqueries the name PostgreSQL gives it.
+pub fn name_columns<T: VisitMut>(statement: &mut T) {
+    let _ = VisitMut::visit(statement, &mut Namer);
+}
+
+/// The columns of a result as the client sees them.
+pub fn displayed(schema: &SchemaRef) -> SchemaRef {
+    let marked = schema.fields().iter().any(|f| f.name().contains(MARK));
+    if !marked {
+        return schema.clone();
+    }
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone().with_name(f.name().split(MARK).next().unwrap_or_default()))
+        .collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// Functions in FROM whose one column takes the name of an alias: `generate_series(1, 3) AS i` has a column `i`.
+const SCALAR_FUNCTIONS: &[&str] = &["generate_series", "unnest"];
+
+struct Namer;
+
+impl VisitorMut for Namer {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        name_set(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let (alias, name) = match factor {
+            TableFactor::Table { name, alias, args: Some(_), .. } => (alias, name_parts(name).pop()),
+            TableFactor::Function { name, alias, .. } => (alias, name_parts(name).pop()),
+            TableFactor::UNNEST { alias, .. } => (alias, Some("unnest".to_owned())),
+            _ => return ControlFlow::Continue(()),
+        };
+        let Some(name) = name.filter(|n| SCALAR_FUNCTIONS.contains(&n.as_str())) else { return ControlFlow::Continue(()) };
+        let alias = alias.get_or_insert_with(|| TableAlias { explicit: true, name: Ident::new(name), columns: vec![], at: None });
+        if alias.columns.is_empty() {
+            alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_set(set: &mut SetExpr) {
+    match set {
+        SetExpr::Select(select) => name_select(select),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_set(left);
+            name_set(right);
+        }
+        _ => {}
+    }
+}
+
+fn name_select(select: &mut Select) {
+    let mut taken = HashSet::new();
+    for item in &mut select.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let plain = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+                let name = name_of(expr).unwrap_or_else(|| "?column?".to_owned());
+                if plain && taken.insert(name.clone()) {
+                    continue;
+                }
+                let alias = Ident::with_quote('"', unused(name, &mut taken));
+                let expr = std::mem::replace(expr, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+                *item = SelectItem::ExprWithAlias { expr, alias };
+            }
+            SelectItem::ExprWithAlias { alias, .. } => {
+                let name = ident(alias);
+                if taken.contains(&name) {
+                    *alias = Ident::with_quote('"', unused(name, &mut taken));
+                } else {
+                    taken.insert(name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unused(name: String, taken: &mut HashSet<String>) -> String {
+    let mut candidate = name.clone();
+    let mut n = 1;
+    while !taken.insert(candidate.clone()) {
+        n += 1;
+        candidate = format!("{name}{MARK}{n}");
+    }
+    candidate
+}
+
+/// The name PostgreSQL gives to a column with this expression.
+fn name_of(expr: &Expr) -> Option<String> {
+    Some(match expr {
+        Expr::Identifier(name) => ident(name),
+        Expr::CompoundIdentifier(names) => ident(names.last()?),
+        Expr::CompoundFieldAccess { root, access_chain } => match access_chain.last() {
+            Some(AccessExpr::Dot(Expr::Identifier(name))) => ident(name),
+            Some(AccessExpr::Subscript(Subscript::Index { .. } | Subscript::Slice { .. })) | None => name_of(root)?,
+            Some(AccessExpr::Dot(_)) => return None,
+        },
+        Expr::Function(function) => match function.name.0.last()? {
+            ObjectNamePart::Identifier(name) => ident(name),
+            ObjectNamePart::Function(f) => ident(&f.name),
+        },
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
+            name_of(expr).unwrap_or_else(|| type_name(data_type))
+        }
+        Expr::TypedString(typed) => type_name(&typed.data_type),
+        Expr::Interval(_) => "interval".to_owned(),
+        Expr::Case { else_result, .. } => {
+            else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned())
+        }
+        Expr::Extract { .. } => "extract".to_owned(),
+        Expr::Substring { .. } => "substring".to_owned(),
+        Expr::Trim { .. } => "btrim".to_owned(),
+        Expr::Position { .. } => "position".to_owned(),
+        Expr::Overlay { .. } => "overlay".to_owned(),
+        Expr::Ceil { .. } => "ceil".to_owned(),
+        Expr::Floor { .. } => "floor".to_owned(),
+        Expr::AtTimeZone { .. } => "timezone".to_owned(),
+        Expr::Exists { .. } => "exists".to_owned(),
+        Expr::Array(_) => "array".to_owned(),
+        Expr::Tuple(_) => "row".to_owned(),
+        Expr::Nested(inner) => name_of(inner)?,
+        Expr::Collate { expr, .. } => name_of(expr)?,
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => match select.projection.first()? {
+                SelectItem::UnnamedExpr(expr) => name_of(expr)?,
+                SelectItem::ExprWithAlias { alias, .. } => ident(alias),
+                _ => return None,
+            },
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// PostgreSQL's internal name of a type.
+fn type_name(data_type: &DataType) -> String {
+    let text = data_type.to_string().to_lowercase();
+    let base = text.split('(').next().unwrap_or_default().trim();
+    match base {
+        "boolean" => "bool",
+        "smallint" => "int2",
+        "int" | "integer" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double" | "double precision" | "float" => "float8",
+        "decimal" => "numeric",
+        "timestamp with time zone" => "timestamptz",
+        "timestamp without time zone" => "timestamp",
+        "character varying" => "varchar",
+        "char" | "character" => "bpchar",
+        other => other,
+    }
+    .to_owned()
+}

@@ -1,0 +1,401 @@
+//! From a query to rows.
+//!
+//! ```text
+//! AST ─names─▶ SqlToRel (names resolved in one version) ─meaning─▶ LogicalPlan ─optimize─▶ physical plan ─▶ stream
+//! ```
+//!
+//! A [`Planner`] is made for one statement: it holds the version that the statement sees, so every name it
+//! resolves and every row it reads are as of one commit.
+
+use crate::database::Engine;
+use crate::session::RowStream;
+use crate::setting::Settings;
+use crate::table::StoreTable;
+use crate::{Error, Result, information, meaning, names, parse, realtime, types};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
+use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
+use datafusion::error::DataFusionError;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use futures::{StreamExt, TryStreamExt};
+use highwater_model::{ContinuousAggregate, Table, TableId, TableKind};
+use highwater_store::Version;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Scans of fewer rows than this are not worth a second thread.
+const PARALLEL_ROWS: u64 = 200_000;
+
+/// How deep views may refer to views.
+const VIEW_DEPTH: usize = 64;
+
+/// Plans and runs the queries of one statement.
+pub struct Planner {
+    engine: Arc<Engine>,
+    version: Version,
+    settings: Settings,
+    user: String,
+    state: SessionState,
+    row_ids: bool,
+    overrides: HashMap<TableId, Arc<dyn TableProvider>>,
+    depth: AtomicUsize,
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
+}
+
+impl Planner {
+    /// A planner for a statement that sees `version`.
+    pub fn new(engine: &Arc<Engine>, version: &Version, settings: &Settings, user: &str, times: StatementTimes) -> Self {
+        let state = engine.state(settings, times);
+        Planner {
+            engine: engine.clone(),
+            version: version.clone(),
+            // The setting was checked when it was set.
+            expr_planners: meaning::planners(&state).unwrap_or_else(|_| state.expr_planners().to_vec()),
+            state,
+            settings: settings.clone(),
+            user: user.to_owned(),
+            row_ids: false,
+            overrides: HashMap::new(),
+            depth: AtomicUsize::new(0),
+        }
+    }
+
+    /// Makes base tables have the stable id of each row as a last column.
+    pub fn with_row_ids(mut self) -> Self {
+        self.row_ids = true;
+        self
+    }
+
+    /// Reads these rows in place of a table's.
+    pub fn with_override(mut self, table: TableId, provider: Arc<dyn TableProvider>) -> Self {
+        self.overrides.insert(table, provider);
+        self
+    }
+
+    /// Looks names up as a definition captured them.
+    pub fn with_search_path(mut self, path: &[String]) -> Self {
+        // A captured path has no "$user" left, so it can be set as it is.
+        let _ = self.settings.set("search_path", Some(&path.join(", ")));
+        self
+    }
+
+    /// The version it reads.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The configuration it plans with.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// The engine it belongs to.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The session's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Schemas that unqualified names are looked up in.
+    pub fn search_path(&self) -> Vec<String> {
+        self.settings.search_path(&self.user)
+    }
+
+    /// The user.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Plans a query. Columns have PostgreSQL's names, repeated ones marked; see [`names::displayed`].
+    pub fn plan_query(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
+        let mut query = query.clone();
+        meaning::prepare(&mut query);
+        names::name_columns(&mut query);
+        let statement = ast::Statement::Query(Box::new(query));
+        let mut context = PlannerContext::new().with_prepare_param_data_types(
+            parameters
+                .iter()
+                .map(|t| t.clone().map(|t| Arc::new(arrow::datatypes::Field::new("", t, true)) as FieldRef))
+                .collect(),
+        );
+        let planner = SqlToRel::new_with_options(self, parser_options());
+        let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
+        meaning::apply(plan, &self.state)
+    }
+
+    /// Plans the expressions of a statement over rows of `schema`.
+    pub fn plan_expr(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        let mut expr = expr.clone();
+        meaning::prepare(&mut expr);
+        let planner = SqlToRel::new_with_options(self, parser_options());
+        let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
+        meaning::apply_expr(planned, schema, &self.state)
+    }
+
+    /// Evaluates planned expressions over rows.
+    pub fn evaluate(&self, exprs: &[Expr], schema: &DFSchema, batch: &RecordBatch) -> Result<Vec<arrow::array::ArrayRef>> {
+        exprs
+            .iter()
+            .map(|expr| {
+                let physical = self.state.create_physical_expr(expr.clone(), schema)?;
+                Ok(physical.evaluate(batch)?.into_array(batch.num_rows())?)
+            })
+            .collect()
+    }
+
+    /// The value of an expression without columns.
+    pub fn constant(&self, expr: &ast::Expr) -> Result<ScalarValue> {
+        let schema = DFSchema::empty();
+        let planned = self.plan_expr(expr, &schema)?;
+        self.constant_of(&planned)
+    }
+
+    /// The value of a planned expression without columns.
+    pub fn constant_of(&self, planned: &Expr) -> Result<ScalarValue> {
+        let schema = DFSchema::empty();
+        let one = RecordBatch::try_new_with_options(
+            Arc::new(arrow::datatypes::Schema::empty()),
+            vec![],
+            &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
+        )?;
+        let value = self.evaluate(std::slice::from_ref(planned), &schema, &one)?;
+        Ok(ScalarValue::try_from_array(&value[0], 0)?)
+    }
+
+    /// Binds parameters, optimizes and makes a physical plan.
+    pub async fn physical(&self, plan: LogicalPlan, parameters: &[ScalarValue]) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = match parameters.is_empty() {
+            true => plan,
+            false => plan.with_param_values(ParamValues::from(parameters.to_vec()))?,
+        };
+        let mut state = self.state.clone();
+        if scanned_rows(&plan) < PARALLEL_ROWS {
+            state.config_mut().options_mut().execution.target_partitions = 1;
+        }
+        let optimized = state.optimize(&plan)?;
+        Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
+    }
+
+    /// Runs a physical plan.
+    pub fn stream(&self, physical: Arc<dyn ExecutionPlan>) -> Result<RowStream> {
+        let stream = execute_stream(physical, self.state.task_ctx())?;
+        Ok(stream.map_err(Error::from).boxed())
+    }
+
+    /// Plans and runs, with the rows in a stream.
+    pub async fn run(&self, plan: LogicalPlan, parameters: &[ScalarValue]) -> Result<RowStream> {
+        let physical = self.physical(plan, parameters).await?;
+        self.stream(physical)
+    }
+
+    /// Plans and runs, with the rows in memory. For results that are small by their nature.
+    pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
+        self.run(plan, &[]).await?.try_collect().await
+    }
+
+    /// The relation that a name stands for.
+    ///
+    /// # Errors
+    /// 42P01 when there is none.
+    pub fn resolve(&self, parts: &[String]) -> Result<Relation> {
+        resolve(&self.version, &self.search_path(), parts)
+    }
+
+    fn source(&self, parts: &[String]) -> Result<Arc<dyn TableSource>> {
+        if let Some(provider) = information::provider(self, parts)? {
+            return Ok(provider_as_source(provider));
+        }
+        match self.resolve(parts)? {
+            Relation::Table(table) => self.table_source(&table),
+            Relation::Cagg(cagg) => {
+                let plan = self.nested(|| realtime::plan(self, &cagg))?;
+                Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(cagg.query.clone())))))
+            }
+        }
+    }
+
+    fn table_source(&self, table: &Arc<Table>) -> Result<Arc<dyn TableSource>> {
+        if let Some(provider) = self.overrides.get(&table.id) {
+            return Ok(provider_as_source(provider.clone()));
+        }
+        if let TableKind::View(query) = &table.kind {
+            let plan = self.nested(|| self.plan_query(&*parse::parse_query(query)?, &[]))?;
+            return Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(query.clone())))));
+        }
+        let rows = StoreTable::new(table.clone(), self.version.table(table.id));
+        Ok(provider_as_source(Arc::new(if self.row_ids { rows.with_row_ids() } else { rows })))
+    }
+
+    fn nested<T>(&self, plan: impl FnOnce() -> Result<T>) -> Result<T> {
+        let depth = self.depth.fetch_add(1, Ordering::Relaxed);
+        let result = match depth < VIEW_DEPTH {
+            true => plan(),
+            false => Err(Error::new("54001", "views refer to views too deeply")),
+        };
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+}
+
+/// When the transaction and the statement began, microseconds since 1970 UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementTimes {
+    /// What `now()` says.
+    pub transaction: i64,
+    /// What `statement_timestamp()` says.
+    pub statement: i64,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub enum Relation {
+    /// A table or view.
+    Table(Arc<Table>),
+    /// A continuous aggregate.
+    Cagg(Arc<ContinuousAggregate>),
+}
+
+/// Looks a name up in a version.
+///
+/// # Errors
+/// 42P01 when there is no such relation, 3F000 when its schema does not exist, 0A000 when another database
+/// is named.
+pub fn resolve(version: &Version, search_path: &[String], parts: &[String]) -> Result<Relation> {
+    let catalog = version.catalog();
+    let find = |schema: &str, name: &str| {
+        let table = catalog.table(schema, name).cloned().map(Relation::Table);
+        table.or_else(|| catalog.cagg(schema, name).cloned().map(Relation::Cagg))
+    };
+    match parts {
+        [name] => search_path.iter().find_map(|schema| find(schema, name)).ok_or_else(|| Error::no_relation(name)),
+        [schema, name] | [_, schema, name] => {
+            find(schema, name).ok_or_else(|| Error::no_relation(&format!("{schema}.{name}")))
+        }
+        _ => Err(Error::syntax(format!("improper qualified name (too many dotted names): {}", parts.join(".")))),
+    }
+}
+
+impl ContextProvider for Planner {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let parts: Vec<String> = match &name {
+            TableReference::Bare { table } => vec![table.to_string()],
+            TableReference::Partial { schema, table } => vec![schema.to_string(), table.to_string()],
+            TableReference::Full { catalog, schema, table } => {
+                vec![catalog.to_string(), schema.to_string(), table.to_string()]
+            }
+        };
+        Ok(self.source(&parts)?)
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        let args = args.into_iter().map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state)).collect::<Result<Vec<_>>>()?;
+        match self.state.table_functions().get(bare) {
+            Some(function) => {
+                let values = args.iter().map(|arg| Ok(Expr::Literal(self.constant_of(arg)?, None))).collect::<Result<Vec<_>>>()?;
+                Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&values, &self.state))?))
+            }
+            None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
+        }
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        Ok(provider_as_source(Arc::new(datafusion::datasource::cte_worktable::CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.expr_planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(types::PgTypePlanner))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        information::scalar_function(self, bare).or_else(|| self.state.scalar_functions().get(bare).cloned())
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name.rsplit('.').next().unwrap_or(name)).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name.rsplit('.').next().unwrap_or(name)).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+}
+
+/// A table of rows in memory.
+pub fn memory_table(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Arc<dyn TableProvider>> {
+    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+}
+
+fn parser_options() -> ParserOptions {
+    ParserOptions {
+        parse_float_as_decimal: true,
+        enable_ident_normalization: true,
+        support_varchar_with_length: true,
+        map_string_types_to_utf8view: false,
+        enable_options_value_normalization: false,
+        collect_spans: false,
+        default_null_ordering: NullOrdering::NullsMax,
+    }
+}
+
+/// Roughly how many rows a plan reads from the store.
+fn scanned_rows(plan: &LogicalPlan) -> u64 {
+    let mut rows = 0;
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+        {
+            rows += match (provider.as_ref() as &dyn std::any::Any).downcast_ref::<StoreTable>() {
+                Some(table) => table.row_count(),
+                None => 0,
+            };
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    rows
+}

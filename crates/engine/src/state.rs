@@ -1,0 +1,33 @@
+//! Aggregates whose states can be written down, merged and finished.
+//!
+//! ```text
+//! rows ──state──▶ components ──merge──▶ components ──final──▶ value
+//! ```
+//!
+//! [`stats`] is the shared state of one column: count, sum, average, minimum, maximum, standard deviation and
+//! variance all come from it, so an aggregate over twenty columns keeps twenty states and not a hundred.
+//! Every other aggregate keeps its input ([`collect`]): larger, exact, and it composes too.
+
+pub mod collect;
+pub mod stats;
+
+use crate::function::generate_series::GenerateSeries;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use std::sync::Arc;
+
+/// Adds the functions whose meaning is PostgreSQL's to those that DataFusion brings.
+pub fn register(state: SessionState) -> SessionState {
+    let mut functions: Vec<Arc<AggregateUDF>> = state.aggregate_functions().values().cloned().collect();
+    for ours in stats::functions().into_iter().chain(crate::function::aggregates()) {
+        functions.retain(|f| f.name() != ours.name() && !f.aliases().contains(&ours.name().to_owned()));
+        functions.push(ours);
+    }
+    let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
+    scalars.extend(crate::function::all());
+    let mut state =
+        SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).with_scalar_functions(scalars).build();
+    state.register_udtf("generate_series", Arc::new(GenerateSeries));
+    state
+}

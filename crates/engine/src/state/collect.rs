@@ -1,0 +1,202 @@
+//! The state of any aggregate: its input, kept.
+//!
+//! Percentiles, distinct counts, ordered arrays and whatever else DataFusion or we can aggregate are exact and
+//! compose when their input values are kept as a list: states merge by concatenation, and the aggregate
+//! itself finishes a list.
+
+use crate::Error;
+use arrow::array::{Array, ArrayRef, AsArray, StructArray};
+use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+use datafusion::functions_nested::flatten::flatten_udf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
+use datafusion::physical_expr::create_physical_sort_expr;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The aggregate over the source's rows that gives the state: a list of structs of the call's arguments.
+pub fn state_expr(call: &AggregateFunction) -> Result<Expr> {
+    let mut fields = Vec::new();
+    for (i, expr) in inputs(call).into_iter().enumerate() {
+        fields.push(Expr::Literal(ScalarValue::from(format!("v{i}")), None));
+        fields.push(expr);
+    }
+    let row = datafusion::functions::core::named_struct().call(fields);
+    Ok(array_agg(row, call.params.filter.clone()))
+}
+
+/// The aggregate over states that merges them.
+pub fn merge_expr(column: &str) -> Expr {
+    let list = Expr::Column(Column::new_unqualified(column));
+    let present = Box::new(list.clone().is_not_null());
+    array_agg(list, Some(present))
+}
+
+/// What is left to do after [`merge_expr`]: a list of lists becomes a list.
+pub fn merged(lists: Expr) -> Expr {
+    flatten_udf().call(vec![lists])
+}
+
+/// The finished value of a state.
+///
+/// * `input` – the schema of the rows the call is over.
+pub fn final_expr(call: &AggregateFunction, input: &DFSchema, state: Expr, session: &SessionState) -> Result<Expr> {
+    let finish = Finish::new(call, input, session)?;
+    Ok(Arc::new(ScalarUDF::new_from_impl(finish)).call(vec![state]))
+}
+
+/// The expressions whose values are kept: arguments, then what they are ordered by.
+fn inputs(call: &AggregateFunction) -> Vec<Expr> {
+    let order = call.params.order_by.iter().map(|s| s.expr.clone());
+    call.params.args.iter().cloned().chain(order).collect()
+}
+
+fn array_agg(expr: Expr, filter: Option<Box<Expr>>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction {
+        func: array_agg_udaf(),
+        params: AggregateFunctionParams { args: vec![expr], distinct: false, filter, order_by: vec![], null_treatment: None },
+    })
+}
+
+/// Runs an aggregate over the values of a list.
+#[derive(Debug)]
+struct Finish {
+    label: String,
+    aggregate: AggregateFunctionExpr,
+    order: Vec<(usize, SortOptions)>,
+    result: DataType,
+    signature: Signature,
+}
+
+impl Finish {
+    fn new(call: &AggregateFunction, input: &DFSchema, session: &SessionState) -> Result<Self> {
+        let inputs = inputs(call);
+        let fields: Vec<Field> = inputs
+            .iter()
+            .enumerate()
+            .map(|(i, e)| Ok(Field::new(format!("v{i}"), e.get_type(input)?, true)))
+            .collect::<Result<_>>()?;
+        let schema = Arc::new(Schema::new(fields));
+        let kept = DFSchema::try_from(schema.clone())?;
+        // A literal argument stays a literal, because some aggregates insist on one.
+        let column = |i: usize| match &inputs[i] {
+            literal @ Expr::Literal(..) => literal.clone(),
+            _ => Expr::Column(Column::new_unqualified(format!("v{i}"))),
+        };
+        let args = (0..call.params.args.len())
+            .map(|i| session.create_physical_expr(column(i), &kept))
+            .collect::<Result<Vec<_>>>()?;
+        let offset = args.len();
+        let sort = call.params.order_by.iter().enumerate().map(|(i, s)| {
+            let sort = datafusion::logical_expr::SortExpr::new(column(offset + i), s.asc, s.nulls_first);
+            create_physical_sort_expr(&sort, &kept, session.execution_props(), &PhysicalPlanningContext::default())
+        });
+        let sort = sort.collect::<Result<Vec<_>>>()?;
+        let order = call.params.order_by.iter().enumerate().map(|(i, s)| {
+            (offset + i, SortOptions { descending: !s.asc, nulls_first: s.nulls_first })
+        });
+        let order = order.collect();
+        let mut builder = AggregateExprBuilder::new(call.func.clone(), args)
+            .schema(schema)
+            .alias("value")
+            .order_by(sort)
+            .with_distinct(call.params.distinct);
+        if call.params.null_treatment == Some(datafusion::sql::sqlparser::ast::NullTreatment::IgnoreNulls.into()) {
+            builder = builder.ignore_nulls();
+        }
+        let aggregate = builder.build()?;
+        Ok(Finish {
+            label: Expr::AggregateFunction(call.clone()).schema_name().to_string(),
+            result: aggregate.field().data_type().clone(),
+            aggregate,
+            order,
+            signature: Signature::any(1, Volatility::Immutable),
+        })
+    }
+
+    fn value(&self, rows: Option<ArrayRef>) -> Result<ScalarValue> {
+        let mut accumulator = self.aggregate.create_accumulator()?;
+        if let Some(rows) = rows {
+            let rows: &StructArray = rows.as_struct();
+            let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+            if !self.order.is_empty() && rows.len() > 1 {
+                let sort: Vec<SortColumn> = self
+                    .order
+                    .iter()
+                    .map(|(i, options)| SortColumn { values: columns[*i].clone(), options: Some(*options) })
+                    .collect();
+                let indices = lexsort_to_indices(&sort, None)?;
+                columns = columns.iter().map(|c| take(c, &indices, None)).collect::<Result<_, _>>()?;
+            }
+            let batch = arrow::array::RecordBatch::try_new(
+                Arc::new(Schema::new(rows.fields().iter().map(|f| f.as_ref().clone()).collect::<Vec<_>>())),
+                columns,
+            )?;
+            let arguments = self.aggregate.expressions();
+            let order = self.aggregate.order_bys().iter().map(|s| s.expr.clone());
+            let values: Vec<ArrayRef> = arguments
+                .into_iter()
+                .chain(order)
+                .map(|e| e.evaluate(&batch)?.into_array(batch.num_rows()))
+                .collect::<Result<_>>()?;
+            accumulator.update_batch(&values)?;
+        }
+        accumulator.evaluate()
+    }
+}
+
+impl PartialEq for Finish {
+    fn eq(&self, other: &Self) -> bool {
+        self.label == other.label && self.result == other.result
+    }
+}
+
+impl Eq for Finish {}
+
+impl Hash for Finish {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.label.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Finish {
+    fn name(&self) -> &str {
+        "collect_final"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.result.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let lists = ColumnarValue::values_to_arrays(&args.args)?.remove(0);
+        let lists = lists.as_list_opt::<i32>().ok_or_else(|| Error::internal("a kept state is a list"))?;
+        let values = (0..lists.len()).map(|i| self.value(lists.is_valid(i).then(|| lists.value(i))));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let array = match values.is_empty() {
+            true => arrow::array::new_empty_array(&self.result),
+            false => ScalarValue::iter_to_array(values)?,
+        };
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+/// The type of a kept state.
+pub fn state_type(call: &AggregateFunction, input: &DFSchema) -> Result<DataType> {
+    let fields: Fields = inputs(call)
+        .iter()
+        .enumerate()
+        .map(|(i, e)| Ok(Arc::new(Field::new(format!("v{i}"), e.get_type(input)?, true)) as FieldRef))
+        .collect::<Result<_>>()?;
+    Ok(DataType::List(Arc::new(Field::new("item", DataType::Struct(fields), true))))
+}

@@ -1,0 +1,87 @@
+//! SQL type names and what is kept for them.
+
+use crate::{Error, Result, parse};
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
+use highwater_model::ColumnType;
+use highwater_store::schema::arrow_type;
+
+/// Digits after the point of a numeric that was declared without a scale.
+pub const FREE_SCALE: i8 = 16;
+
+/// The column type that a SQL type names.
+///
+/// # Errors
+/// 0A000 for a type of PostgreSQL's that is not kept; 42704 for no type at all; 22023 for a precision
+/// that cannot be.
+pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
+    use ast::DataType as Sql;
+    Ok(match sql {
+        Sql::Boolean | Sql::Bool => ColumnType::Boolean,
+        Sql::SmallInt(_) | Sql::Int2(_) => ColumnType::SmallInt,
+        Sql::Integer(_) | Sql::Int(_) | Sql::Int4(_) => ColumnType::Integer,
+        Sql::BigInt(_) | Sql::Int8(_) => ColumnType::BigInt,
+        Sql::Real | Sql::Float4 => ColumnType::Real,
+        Sql::Float(ExactNumberInfo::Precision(p)) if *p <= 24 => ColumnType::Real,
+        Sql::DoublePrecision | Sql::Double(_) | Sql::Float8 | Sql::Float(_) => ColumnType::Double,
+        Sql::Numeric(info) | Sql::Decimal(info) | Sql::Dec(info) => numeric(info)?,
+        Sql::Text | Sql::Varchar(_) | Sql::CharacterVarying(_) | Sql::CharVarying(_) | Sql::String(_) => ColumnType::Text,
+        Sql::Char(_) | Sql::Character(_) | Sql::Regclass => ColumnType::Text,
+        Sql::Date => ColumnType::Date,
+        Sql::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
+        Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => ColumnType::Timestamp,
+        Sql::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => ColumnType::Timestamptz,
+        Sql::Interval { .. } => ColumnType::Interval,
+        Sql::Uuid => ColumnType::Uuid,
+        Sql::Bytea => ColumnType::Bytea,
+        Sql::JSON | Sql::JSONB => ColumnType::Text,
+        Sql::Array(ArrayElemTypeDef::SquareBracket(item, _) | ArrayElemTypeDef::AngleBracket(item)) => {
+            ColumnType::List(Box::new(column_type(item)?))
+        }
+        Sql::Custom(name, _) => match parse::name_parts(name).last().map(String::as_str) {
+            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet" | "json" | "jsonb") => ColumnType::Text,
+            Some("oid") => ColumnType::BigInt,
+            Some("float4") => ColumnType::Real,
+            Some("float8") => ColumnType::Double,
+            Some("int2") => ColumnType::SmallInt,
+            Some("int4") => ColumnType::Integer,
+            Some("int8") => ColumnType::BigInt,
+            Some("timestamptz") => ColumnType::Timestamptz,
+            Some("serial" | "bigserial" | "smallserial") => {
+                return Err(Error::unsupported("serial columns are not supported")
+                    .hint("Declare the column bigint and give it a value."));
+            }
+            _ => return Err(Error::new("42704", format!("type \"{name}\" does not exist"))),
+        },
+        other => return Err(Error::unsupported(format!("type {other} is not supported"))),
+    })
+}
+
+fn numeric(info: &ExactNumberInfo) -> Result<ColumnType> {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => return Ok(ColumnType::Numeric { precision: 38, scale: FREE_SCALE }),
+        ExactNumberInfo::Precision(p) => (*p, 0),
+        ExactNumberInfo::PrecisionAndScale(p, s) => (*p, *s),
+    };
+    if !(1..=1000).contains(&precision) {
+        return Err(Error::invalid_parameter(format!("NUMERIC precision {precision} must be between 1 and 1000")));
+    }
+    match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(precision @ 1..=38), Ok(scale)) if scale >= 0 && scale as u8 <= precision => {
+            Ok(ColumnType::Numeric { precision, scale })
+        }
+        _ => Err(Error::unsupported(format!("numeric({precision},{scale}) is not supported"))
+            .hint("At most 38 digits are kept, of which the scale is a part.")),
+    }
+}
+
+/// Makes DataFusion's planner use our types in casts and literals.
+#[derive(Debug)]
+pub struct PgTypePlanner;
+
+impl TypePlanner for PgTypePlanner {
+    fn plan_type(&self, sql: &ast::DataType) -> datafusion::error::Result<Option<DataType>> {
+        Ok(Some(arrow_type(&column_type(sql)?)))
+    }
+}

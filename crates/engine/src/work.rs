@@ -1,0 +1,271 @@
+//! One statement at work on one transaction.
+
+use crate::database::Engine;
+use crate::error::{Error, Notice, Result};
+use crate::instance::Instance;
+use crate::parse::{self, CopySource, CopyStatement, Statement};
+use crate::query::{Planner, Relation, StatementTimes, resolve};
+use crate::session::{CopyOut, Outcome};
+use crate::setting::Settings;
+use crate::{administration, copy, define, write};
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
+use highwater_model::{CatalogChange, ContinuousAggregate, Table, TableKind};
+use highwater_store::Transaction;
+use std::sync::Arc;
+
+/// What a statement works with.
+pub struct Work {
+    /// The instance, for other databases.
+    pub instance: Arc<Instance>,
+    /// The database.
+    pub engine: Arc<Engine>,
+    /// The transaction.
+    pub transaction: Transaction,
+    /// The session's settings.
+    pub settings: Settings,
+    /// The session's user.
+    pub user: String,
+    /// When the transaction and the statement began.
+    pub times: StatementTimes,
+    /// Whether the transaction is the statement's own.
+    pub autocommit: bool,
+    /// What the person should know.
+    pub notices: Vec<Notice>,
+}
+
+impl Work {
+    /// A planner that sees what the transaction sees.
+    pub fn planner(&self) -> Planner {
+        Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
+    }
+
+    /// The relation that a name stands for.
+    pub fn resolve(&self, parts: &[String]) -> Result<Relation> {
+        resolve(self.transaction.version(), &self.settings.search_path(&self.user), parts)
+    }
+
+    /// The table that a name stands for, to write to or define.
+    ///
+    /// # Errors
+    /// 42P01 when there is none, 42809 when it is a view.
+    pub fn table(&self, name: &ast::ObjectName) -> Result<Arc<Table>> {
+        self.table_of(&parse::name_parts(name))
+    }
+
+    /// As [`Work::table`], by the parts of the name.
+    pub fn table_of(&self, parts: &[String]) -> Result<Arc<Table>> {
+        match self.resolve(parts)? {
+            Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => Ok(table),
+            Relation::Table(table) => Err(Error::new("42809", format!("\"{}\" is a view", table.name))),
+            Relation::Cagg(cagg) => Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))
+                .hint("Change its source table and refresh it.")),
+        }
+    }
+
+    /// The continuous aggregate that a name stands for.
+    ///
+    /// # Errors
+    /// 42P01 when there is no relation, 22023 when it is not an aggregate.
+    pub fn cagg_of(&self, parts: &[String]) -> Result<Arc<ContinuousAggregate>> {
+        match self.resolve(parts)? {
+            Relation::Cagg(cagg) => Ok(cagg),
+            Relation::Table(table) => Err(not_an_aggregate(&table, self.transaction.version().catalog())),
+        }
+    }
+
+    /// The schema and name for a new relation.
+    pub fn new_name(&self, name: &ast::ObjectName) -> Result<(String, String)> {
+        let parts = parse::name_parts(name);
+        let catalog = self.transaction.version().catalog();
+        match parts.as_slice() {
+            [name] => {
+                let path = self.settings.search_path(&self.user);
+                let schema = path.into_iter().find(|s| catalog.schemas.contains_key(s));
+                let schema = schema.ok_or_else(|| Error::new("3F000", "no schema has been selected to create in"))?;
+                Ok((schema, name.clone()))
+            }
+            [schema, name] | [_, schema, name] if catalog.schemas.contains_key(schema) => Ok((schema.clone(), name.clone())),
+            [schema, _] | [_, schema, _] if schema == "pg_catalog" || schema.starts_with("timescaledb_") => {
+                Err(Error::new("42501", format!("permission denied for schema {schema}")))
+            }
+            [schema, _] | [_, schema, _] => Err(Error::new("3F000", format!("schema \"{schema}\" does not exist"))),
+            _ => Err(Error::syntax("improper qualified name (too many dotted names)")),
+        }
+    }
+
+    /// Changes the catalog.
+    pub fn change(&mut self, change: CatalogChange) -> Result<()> {
+        Ok(self.transaction.change(change)?)
+    }
+
+    /// Tells the person something.
+    pub fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// The types of a statement's parameters and result.
+    pub fn describe(&mut self, statement: &Statement, types: &[Option<DataType>]) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+        let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
+        match sql.as_ref() {
+            ast::Statement::Query(query) => {
+                let planned = administration::described(query, &self.planner())?;
+                let plan = self.planner().plan_query(&planned, types)?;
+                Ok((parameters_of(&plan, types)?, Some(Arc::new(plan.schema().as_arrow().clone()))))
+            }
+            ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
+                write::describe(self, sql, types)
+            }
+            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => Ok((declared(types), Some(explain_columns()))),
+            _ => Ok((declared(types), None)),
+        }
+    }
+
+    /// Executes a statement.
+    pub async fn run(&mut self, statement: &Statement, parameters: &[ScalarValue]) -> Result<Outcome> {
+        match statement {
+            Statement::Empty => Ok(Outcome::Empty),
+            Statement::Nothing(tag) => Ok(Outcome::Done((*tag).to_owned())),
+            Statement::Sql(sql) => self.run_sql(sql, parameters).await,
+            Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
+            Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
+            Statement::AlterMaterializedView { name, if_exists, action } => {
+                define::alter_aggregate(self, name, *if_exists, action)
+            }
+            Statement::SetTableOptions(name, options) => define::set_table_options(self, name, options),
+            Statement::SetTableSchema(name, schema) => define::set_schema(self, name, schema),
+            Statement::RefreshMaterializedView(name) => {
+                let cagg = self.cagg_of(&parse::name_parts(name))?;
+                Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))
+                    .hint(format!("Use CALL refresh_continuous_aggregate('{}', NULL, NULL).", cagg.name)))
+            }
+            Statement::Copy(copy) => self.copy_out(copy).await,
+            Statement::CreateExtension { name, if_not_exists } => define::create_extension(self, name, *if_not_exists),
+        }
+    }
+
+    async fn run_sql(&mut self, statement: &ast::Statement, parameters: &[ScalarValue]) -> Result<Outcome> {
+        use ast::Statement as Sql;
+        match statement {
+            Sql::Query(query) => {
+                let query = administration::execute(self, query, parameters).await?;
+                let planner = self.planner();
+                let plan = planner.plan_query(&query, &types_of(parameters))?;
+                let columns = Arc::new(plan.schema().as_arrow().clone());
+                Ok(Outcome::Rows { columns, rows: planner.run(plan, parameters).await?, tag: "SELECT" })
+            }
+            Sql::Insert(insert) => write::insert(self, insert, parameters).await,
+            Sql::Update(update) => write::update(self, update, parameters).await,
+            Sql::Delete(delete) => write::delete(self, delete, parameters).await,
+            Sql::Truncate(truncate) => write::truncate(self, truncate),
+            Sql::Call(call) => administration::call(self, call, parameters).await,
+            Sql::Explain { statement, analyze, verbose, .. } => self.explain(statement, *analyze, *verbose, parameters).await,
+            other => define::execute(self, other).await,
+        }
+    }
+
+    async fn explain(
+        &mut self,
+        statement: &ast::Statement,
+        analyze: bool,
+        verbose: bool,
+        parameters: &[ScalarValue],
+    ) -> Result<Outcome> {
+        let ast::Statement::Query(query) = statement else {
+            return Err(Error::unsupported("EXPLAIN of a statement that is not a query is not supported"));
+        };
+        let planner = self.planner();
+        let plan = planner.plan_query(query, &types_of(parameters))?;
+        let physical = planner.physical(plan, parameters).await?;
+        let text = if analyze {
+            let mut rows = planner.stream(physical.clone())?;
+            while let Some(batch) = rows.next().await {
+                batch?;
+            }
+            datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(verbose).to_string()
+        } else {
+            datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string()
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        let batch = RecordBatch::try_new(explain_columns(), vec![Arc::new(StringArray::from(lines))])?;
+        let rows = futures::stream::once(async { Ok(batch) }).boxed();
+        Ok(Outcome::Rows { columns: explain_columns(), rows, tag: "EXPLAIN" })
+    }
+
+    /// Makes ready to take the rows of a COPY … FROM.
+    pub fn load(&self, copy: &CopyStatement) -> Result<copy::Loading> {
+        let CopySource::Table(name, columns) = &copy.source else {
+            return Err(Error::syntax("COPY FROM needs a table"));
+        };
+        copy::Loading::new(self, &self.table(name)?, columns, &copy.options, copy.filter.as_ref())
+    }
+
+    async fn copy_out(&mut self, statement: &CopyStatement) -> Result<Outcome> {
+        let query = match &statement.source {
+            CopySource::Query(query) => query.clone(),
+            CopySource::Table(name, columns) => {
+                let relation = self.resolve(&parse::name_parts(name))?;
+                if let Relation::Cagg(cagg) = &relation {
+                    self.notices.push(Notice::new(format!("copying the rows that \"{}\" shows now", cagg.name)));
+                }
+                let list = match columns.is_empty() {
+                    true => "*".to_owned(),
+                    false => columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", "),
+                };
+                parse::parse_query(&format!("SELECT {list} FROM {name}"))?
+            }
+        };
+        let planner = self.planner();
+        let plan = planner.plan_query(&query, &[])?;
+        let columns = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
+        let rows = planner.run(plan, &[]).await?;
+        let count = columns.fields().len();
+        let data = copy::unload(columns, rows, &statement.options, self.settings.time_zone())?;
+        Ok(Outcome::CopyOut(CopyOut { binary: false, columns: count, data }))
+    }
+}
+
+/// A name as SQL text that means exactly it.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// What is wrong with asking for a table as an aggregate.
+pub fn not_an_aggregate(table: &Table, catalog: &highwater_model::Catalog) -> Error {
+    let over: Vec<&str> = catalog.caggs_over(table.id).map(|c| c.name.as_str()).collect();
+    let error = Error::new("22023", format!("relation \"{}\" is not a continuous aggregate", table.name));
+    match over.as_slice() {
+        [] => error,
+        names => error.hint(format!("Continuous aggregates over it: {}.", names.join(", "))),
+    }
+}
+
+/// The types of bound values.
+pub fn types_of(parameters: &[ScalarValue]) -> Vec<Option<DataType>> {
+    parameters.iter().map(|p| Some(p.data_type())).collect()
+}
+
+fn declared(types: &[Option<DataType>]) -> Vec<DataType> {
+    types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect()
+}
+
+/// The types of a plan's parameters: as declared, or else as it needs them, or else text.
+pub fn parameters_of(plan: &LogicalPlan, types: &[Option<DataType>]) -> Result<Vec<DataType>> {
+    let inferred = plan.get_parameter_types()?;
+    let highest = inferred.keys().filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok()).max().unwrap_or(0);
+    Ok((0..highest.max(types.len()))
+        .map(|i| {
+            let declared = types.get(i).cloned().flatten();
+            let needed = inferred.get(&format!("${}", i + 1)).cloned().flatten();
+            declared.or(needed).unwrap_or(DataType::Utf8)
+        })
+        .collect())
+}
+
+fn explain_columns() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("QUERY PLAN", DataType::Utf8, false)]))
+}

@@ -1,0 +1,570 @@
+//! INSERT, UPDATE, DELETE, TRUNCATE.
+//!
+//! Each plans a query for the rows concerned and hands whole Arrow batches to the transaction: an UPDATE
+//! is the old rows deleted by their ids and the new rows inserted, in one commit.
+
+mod conflict;
+mod values;
+
+use crate::error::{Error, Result};
+use crate::parse::{self, ident};
+use crate::query::{Planner, memory_table};
+use crate::session::{Outcome, RowStream};
+use crate::work::{Work, parameters_of, quoted, types_of};
+use crate::{convert, names};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::sql::sqlparser::ast::{self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject};
+use futures::{StreamExt, TryStreamExt};
+use highwater_model::{Column, ColumnId, RangeSet, Table};
+use highwater_store::rows::times;
+use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type};
+use highwater_store::RowIds;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The types of the parameters and the columns of RETURNING.
+pub fn describe(
+    work: &mut Work,
+    statement: &ast::Statement,
+    types: &[Option<DataType>],
+) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    let planner = work.planner();
+    match statement {
+        ast::Statement::Insert(insert) => {
+            let target = Target::of_insert(work, insert)?;
+            let mut types = types.to_vec();
+            if let Some(source) = &insert.source {
+                infer_from_columns(source, &target.columns, &mut types);
+            }
+            let parameters = match &insert.source {
+                Some(source) => parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?,
+                None => types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect(),
+            };
+            Ok((parameters, returning_columns(&planner, &target.table, insert.returning.as_deref())?))
+        }
+        ast::Statement::Update(update) => {
+            let table = updated_table(work, update)?;
+            let query = update_query(update, &table)?;
+            let mut types = types.to_vec();
+            infer_from_assignments(update, &table, &mut types);
+            let plan = work.planner().with_row_ids().plan_query(&query, &types)?;
+            Ok((parameters_of(&plan, &types)?, returning_columns(&planner, &table, update.returning.as_deref())?))
+        }
+        ast::Statement::Delete(delete) => {
+            let table = deleted_table(work, delete)?;
+            let plan = work.planner().with_row_ids().plan_query(&delete_query(delete, &table)?, types)?;
+            Ok((parameters_of(&plan, types)?, returning_columns(&planner, &table, delete.returning.as_deref())?))
+        }
+        _ => Ok((Vec::new(), None)),
+    }
+}
+
+/// The table that rows go to, and the columns that are given.
+struct Target {
+    table: Arc<Table>,
+    columns: Vec<Column>,
+}
+
+impl Target {
+    fn of_insert(work: &Work, insert: &ast::Insert) -> Result<Target> {
+        let TableObject::TableName(name) = &insert.table else {
+            return Err(Error::unsupported("INSERT into something that is not a table is not supported"));
+        };
+        refuse_aggregate(work, name, "insert into")?;
+        let table = work.table(name)?;
+        let columns = match insert.columns.as_slice() {
+            [] => {
+                let width = insert.source.as_deref().and_then(width_of).unwrap_or(table.columns.len());
+                table.columns.iter().take(width).cloned().collect()
+            }
+            names => named_columns(&table, names.iter().map(|n| parse::name_parts(n).pop().unwrap_or_default()))?,
+        };
+        Ok(Target { table, columns })
+    }
+}
+
+/// The columns with these names.
+pub fn named_columns(table: &Table, names: impl IntoIterator<Item = String>) -> Result<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::new();
+    for name in names {
+        let column = table.column(&name).ok_or_else(|| {
+            Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
+        })?;
+        if columns.iter().any(|c| c.id == column.id) {
+            return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+        }
+        columns.push(column.clone());
+    }
+    Ok(columns)
+}
+
+fn refuse_aggregate(work: &Work, name: &ast::ObjectName, what: &str) -> Result<()> {
+    match work.resolve(&parse::name_parts(name))? {
+        crate::query::Relation::Cagg(cagg) => Err(Error::unsupported(format!("cannot {what} continuous aggregate \"{}\"", cagg.name))
+            .hint("Change its source table; a refresh brings the aggregate up to date.")),
+        crate::query::Relation::Table(_) => Ok(()),
+    }
+}
+
+/// How many columns a query gives, where that can be seen without planning it.
+fn width_of(query: &ast::Query) -> Option<usize> {
+    match query.body.as_ref() {
+        SetExpr::Values(values) => values.rows.first().map(|row| row.content.len()),
+        SetExpr::Select(select) => {
+            let plain = select.projection.iter().all(|i| matches!(i, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
+            plain.then_some(select.projection.len())
+        }
+        SetExpr::Query(inner) => width_of(inner),
+        _ => None,
+    }
+}
+
+/// Parameters that stand alone in VALUES or SELECT are of the type of the column they go to.
+fn infer_from_columns(query: &ast::Query, columns: &[Column], types: &mut Vec<Option<DataType>>) {
+    let mut see = |exprs: Vec<&Expr>| {
+        for (expr, column) in exprs.into_iter().zip(columns) {
+            infer(expr, column, types);
+        }
+    };
+    match query.body.as_ref() {
+        SetExpr::Values(values) => values.rows.iter().for_each(|row| see(row.content.iter().collect())),
+        SetExpr::Select(select) => see(select
+            .projection
+            .iter()
+            .filter_map(|item| match item {
+                SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } => Some(e),
+                _ => None,
+            })
+            .collect()),
+        _ => {}
+    }
+}
+
+fn infer_from_assignments(update: &ast::Update, table: &Table, types: &mut Vec<Option<DataType>>) {
+    for assignment in &update.assignments {
+        if let AssignmentTarget::ColumnName(name) = &assignment.target
+            && let Some(column) = parse::name_parts(name).pop().and_then(|n| table.column(&n).cloned())
+        {
+            infer(&assignment.value, &column, types);
+        }
+    }
+}
+
+fn infer(expr: &Expr, column: &Column, types: &mut Vec<Option<DataType>>) {
+    if let Expr::Value(value) = expr
+        && let ast::Value::Placeholder(name) = &value.value
+        && let Some(i) = name.trim_start_matches('$').parse::<usize>().ok().filter(|i| *i > 0)
+    {
+        if types.len() < i {
+            types.resize(i, None);
+        }
+        types[i - 1].get_or_insert(arrow_type(&column.column_type));
+    }
+}
+
+/// VALUES with each DEFAULT replaced by the column's.
+fn with_defaults(query: &ast::Query, target: &Target) -> Result<ast::Query> {
+    let mut query = query.clone();
+    if let SetExpr::Values(values) = query.body.as_mut() {
+        for row in &mut values.rows {
+            if row.content.len() > target.columns.len() {
+                return Err(Error::syntax("INSERT has more expressions than target columns"));
+            }
+            if row.content.len() < target.columns.len() {
+                return Err(Error::syntax("INSERT has more target columns than expressions"));
+            }
+            for (expr, column) in row.content.iter_mut().zip(&target.columns) {
+                if is_default(expr) {
+                    *expr = default_of(column)?;
+                }
+            }
+        }
+    }
+    Ok(query)
+}
+
+fn is_default(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
+}
+
+fn default_of(column: &Column) -> Result<Expr> {
+    match &column.default {
+        Some(sql) => parse::parse_expr(sql),
+        None => Ok(Expr::value(ast::Value::Null)),
+    }
+}
+
+/// INSERT.
+pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarValue]) -> Result<Outcome> {
+    let target = Target::of_insert(work, insert)?;
+    let conflict = match &insert.on {
+        None => None,
+        Some(ast::OnInsert::OnConflict(on)) => Some(conflict::Conflict::new(&target.table, on, insert.table_alias.as_ref())?),
+        Some(other) => return Err(Error::unsupported(format!("{other} is not supported"))),
+    };
+    let planner = work.planner();
+    let Some(source) = &insert.source else {
+        let batch = whole_rows(&planner, &target.table, &[], Vec::new(), 1)?;
+        work.transaction.insert(&target.table, batch.clone())?;
+        return finish(work, &target.table, vec![batch], insert.returning.as_deref(), "INSERT 0").await;
+    };
+    let source = with_defaults(source, &target)?;
+    let clock = crate::function::context::clockface(planner.state().config_options())?;
+    let mut rows = match values::read(&source, &target.columns, parameters, clock)? {
+        Some((arrays, rows)) => {
+            let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
+            futures::stream::once(async { Ok(batch) }).boxed()
+        }
+        None => planned(&planner, &source, &target, !insert.columns.is_empty(), parameters).await?,
+    };
+    let mut written = Vec::new();
+    let mut count = 0;
+    let keep = insert.returning.is_some();
+    let mut gathered = Gathered::default();
+    loop {
+        let next = rows.next().await.transpose()?;
+        let ended = next.is_none();
+        if let Some(batch) = next {
+            gathered.push(batch);
+        }
+        if let Some(batch) = gathered.take(ended)? {
+            let batch = match &conflict {
+                None => {
+                    tokio::task::block_in_place(|| work.transaction.insert(&target.table, batch.clone()))?;
+                    batch
+                }
+                Some(conflict) => conflict.insert(work, batch)?,
+            };
+            count += batch.num_rows();
+            if keep {
+                written.push(batch);
+            }
+        }
+        if ended {
+            break;
+        }
+    }
+    match insert.returning.as_deref() {
+        Some(_) => finish(work, &target.table, written, insert.returning.as_deref(), "INSERT 0").await,
+        None => Ok(Outcome::Done(format!("INSERT 0 {count}"))),
+    }
+}
+
+/// Whole rows from a query, by a plan.
+async fn planned(
+    planner: &Planner,
+    source: &ast::Query,
+    target: &Target,
+    named: bool,
+    parameters: &[ScalarValue],
+) -> Result<RowStream> {
+    let mut types = types_of(parameters);
+    infer_from_columns(source, &target.columns, &mut types);
+    let plan = planner.plan_query(source, &types)?;
+    let given = plan.schema().fields().len();
+    if given > target.columns.len() {
+        return Err(Error::syntax("INSERT has more expressions than target columns"));
+    }
+    if given < target.columns.len() && named {
+        return Err(Error::syntax("INSERT has more target columns than expressions"));
+    }
+    let columns = target.columns[..given].to_vec();
+    let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
+    let rows = planner.run(plan, parameters).await?;
+    let (table, defaults) = (target.table.clone(), default_values(planner, &target.table, &columns)?);
+    Ok(rows.map(move |batch| {
+        let batch = batch?;
+        complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
+    }).boxed())
+}
+
+/// Batches gathered until they are worth handing over.
+#[derive(Default)]
+pub struct Gathered {
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+}
+
+/// Enough that the transaction writes them to segments at once.
+const GATHERED_BYTES: usize = 64 << 20;
+
+impl Gathered {
+    /// Adds a batch.
+    pub fn push(&mut self, batch: RecordBatch) {
+        self.bytes += batch.get_array_memory_size();
+        self.batches.push(batch);
+    }
+
+    /// All of them in one, when there is enough or `now`.
+    pub fn take(&mut self, now: bool) -> Result<Option<RecordBatch>> {
+        if self.batches.is_empty() || !(now || self.bytes >= GATHERED_BYTES) {
+            return Ok(None);
+        }
+        let batches = std::mem::take(&mut self.batches);
+        self.bytes = 0;
+        Ok(Some(concat_batches(&batches[0].schema(), &batches)?))
+    }
+}
+
+/// Rows of all columns of a table, from the given ones and the defaults of the others.
+///
+/// # Errors
+/// 23502 when a NOT NULL column is NULL.
+pub fn whole_rows(planner: &Planner, table: &Table, given: &[Column], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    complete(table, &default_values(planner, table, given)?, given, arrays, rows)
+}
+
+/// The defaults of the columns that are not given.
+fn default_values(planner: &Planner, table: &Table, given: &[Column]) -> Result<HashMap<ColumnId, ScalarValue>> {
+    let missing = table.columns.iter().filter(|c| c.default.is_some() && !given.iter().any(|g| g.id == c.id));
+    missing
+        .map(|column| {
+            let schema = DFSchema::empty();
+            let expr = planner.plan_expr(&default_of(column)?, &schema)?;
+            let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
+            Ok((column.id, planner.constant_of(&expr)?))
+        })
+        .collect()
+}
+
+fn complete(
+    table: &Table,
+    defaults: &HashMap<ColumnId, ScalarValue>,
+    given: &[Column],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let by_id: HashMap<_, _> = given.iter().map(|c| c.id).zip(arrays).collect();
+    let mut columns = Vec::with_capacity(table.columns.len());
+    for column in &table.columns {
+        columns.push(match (by_id.get(&column.id), defaults.get(&column.id)) {
+            (Some(array), _) => array.clone(),
+            (None, Some(value)) => value.to_array_of_size(rows)?,
+            (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
+        });
+    }
+    let batch = RecordBatch::try_new(arrow_schema(table), columns)?;
+    check_not_null(table, &batch)?;
+    Ok(batch)
+}
+
+fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
+    for (column, array) in table.columns.iter().zip(batch.columns()) {
+        let time = table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id);
+        if (column.not_null || time) && array.null_count() > 0 {
+            let row = (0..array.len()).find(|i| array.is_null(*i)).unwrap_or_default();
+            return Err(Error::new(
+                "23502",
+                format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, table.name),
+            )
+            .detail(format!("Failing row contains {}.", shown_row(batch, row))));
+        }
+    }
+    Ok(())
+}
+
+fn shown_row(batch: &RecordBatch, row: usize) -> String {
+    let options = arrow::util::display::FormatOptions::default().with_null("null");
+    let values: Vec<String> = batch
+        .columns()
+        .iter()
+        .map(|c| arrow::util::display::ArrayFormatter::try_new(c, &options).map(|f| f.value(row).to_string()).unwrap_or_default())
+        .collect();
+    format!("({})", values.join(", "))
+}
+
+fn updated_table(work: &Work, update: &ast::Update) -> Result<Arc<Table>> {
+    let TableFactor::Table { name, .. } = &update.table.relation else {
+        return Err(Error::syntax("UPDATE needs a table"));
+    };
+    refuse_aggregate(work, name, "update")?;
+    work.table(name)
+}
+
+/// The name by which the rest of the statement refers to the table.
+fn alias_of(factor: &TableFactor, table: &Table) -> String {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. } => ident(&alias.name),
+        _ => table.name.clone(),
+    }
+}
+
+/// `SELECT row id, old time, every column as it becomes FROM … WHERE …`
+fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
+    let alias = quoted(&alias_of(&update.table.relation, table));
+    let mut assigned: HashMap<String, Expr> = HashMap::new();
+    for assignment in &update.assignments {
+        let AssignmentTarget::ColumnName(name) = &assignment.target else {
+            return Err(Error::unsupported("UPDATE … SET (a, b) = (…) is not supported").hint("Assign each column by itself."));
+        };
+        let column = named_columns(table, [parse::name_parts(name).pop().unwrap_or_default()])?.remove(0);
+        let value = if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
+        if assigned.insert(column.name.clone(), value).is_some() {
+            return Err(Error::new("42601", format!("multiple assignments to same column \"{}\"", column.name)));
+        }
+    }
+    let mut items = vec![format!("{alias}.\"{ROW_ID}\" AS \"{ROW_ID}\"")];
+    items.push(match table.time_column() {
+        Some(time) => format!("{alias}.{} AS \"_old_time\"", quoted(&time.name)),
+        None => "NULL AS \"_old_time\"".to_owned(),
+    });
+    for column in &table.columns {
+        let name = quoted(&column.name);
+        items.push(match assigned.get(&column.name) {
+            Some(expr) => format!("{expr} AS {name}"),
+            None => format!("{alias}.{name} AS {name}"),
+        });
+    }
+    let from = match &update.from {
+        None => update.table.to_string(),
+        Some(ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more)) => {
+            let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+            format!("{}, {}", update.table, more.join(", "))
+        }
+    };
+    let filter = update.selection.as_ref().map(|e| format!(" WHERE {e}")).unwrap_or_default();
+    Ok(*parse::parse_query(&format!("SELECT {} FROM {from}{filter}", items.join(", ")))?)
+}
+
+/// UPDATE.
+pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarValue]) -> Result<Outcome> {
+    let table = updated_table(work, update)?;
+    let planner = work.planner().with_row_ids();
+    let mut types = types_of(parameters);
+    infer_from_assignments(update, &table, &mut types);
+    let plan = planner.plan_query(&update_query(update, &table)?, &types)?;
+    let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
+    let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
+    let (ids, found) = first_of_each(found)?;
+    let Some(found) = found else { return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await };
+    let new = RecordBatch::try_new(arrow_schema(&table), found.columns()[2..].to_vec())?;
+    check_not_null(&table, &new)?;
+    let old = touched(work, &table, found.column(1));
+    tokio::task::block_in_place(|| {
+        work.transaction.delete(table.id, ids, old)?;
+        work.transaction.insert(&table, new.clone())
+    })?;
+    finish(work, &table, vec![new], update.returning.as_deref(), "UPDATE").await
+}
+
+/// Each row once, although a join may find it several times.
+fn first_of_each(batches: Vec<RecordBatch>) -> Result<(RowIds, Option<RecordBatch>)> {
+    let mut ids = RowIds::new();
+    let mut kept = Vec::new();
+    for batch in batches {
+        let row_ids = batch.column(0).as_any().downcast_ref::<UInt64Array>().expect("row ids are UInt64");
+        let first: Vec<u32> = (0..batch.num_rows() as u32).filter(|i| ids.insert(row_ids.value(*i as usize))).collect();
+        kept.push(match first.len() == batch.num_rows() {
+            true => batch,
+            false => highwater_store::rows::take_rows(&batch, &first)?,
+        });
+    }
+    let all = match kept.first() {
+        Some(first) if !ids.is_empty() => Some(concat_batches(&first.schema(), &kept)?),
+        _ => None,
+    };
+    Ok((ids, all))
+}
+
+/// The times of removed rows, as a set that is exact for buckets.
+fn touched(work: &Work, table: &Table, old_times: &ArrayRef) -> RangeSet {
+    match table.hypertable {
+        Some(_) => RangeSet::from_times(times(old_times).into_iter().flatten(), work.transaction.version().touch_grain(table.id)),
+        None => RangeSet::all(),
+    }
+}
+
+fn deleted_table(work: &Work, delete: &ast::Delete) -> Result<Arc<Table>> {
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    match from.as_slice() {
+        [one] => match &one.relation {
+            TableFactor::Table { name, .. } => {
+                refuse_aggregate(work, name, "delete from")?;
+                work.table(name)
+            }
+            _ => Err(Error::syntax("DELETE needs a table")),
+        },
+        _ => Err(Error::syntax("DELETE needs one table")),
+    }
+}
+
+/// `SELECT row id, old time, every column FROM … WHERE …`
+fn delete_query(delete: &ast::Delete, table: &Table) -> Result<ast::Query> {
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    let alias = quoted(&alias_of(&from[0].relation, table));
+    let mut items = vec![format!("{alias}.\"{ROW_ID}\" AS \"{ROW_ID}\"")];
+    items.push(match table.time_column() {
+        Some(time) => format!("{alias}.{} AS \"_old_time\"", quoted(&time.name)),
+        None => "NULL AS \"_old_time\"".to_owned(),
+    });
+    if delete.returning.is_some() {
+        items.extend(table.columns.iter().map(|c| format!("{alias}.{name} AS {name}", name = quoted(&c.name))));
+    }
+    let using: Vec<String> = delete.using.iter().flatten().map(ToString::to_string).collect();
+    let from = std::iter::once(from[0].to_string()).chain(using).collect::<Vec<_>>().join(", ");
+    let filter = delete.selection.as_ref().map(|e| format!(" WHERE {e}")).unwrap_or_default();
+    Ok(*parse::parse_query(&format!("SELECT {} FROM {from}{filter}", items.join(", ")))?)
+}
+
+/// DELETE.
+pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarValue]) -> Result<Outcome> {
+    let table = deleted_table(work, delete)?;
+    let planner = work.planner().with_row_ids();
+    let plan = planner.plan_query(&delete_query(delete, &table)?, &types_of(parameters))?;
+    let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
+    let (ids, found) = first_of_each(found)?;
+    let Some(found) = found else { return finish(work, &table, Vec::new(), delete.returning.as_deref(), "DELETE").await };
+    let old = touched(work, &table, found.column(1));
+    work.transaction.delete(table.id, ids, old)?;
+    match &delete.returning {
+        None => Ok(Outcome::Done(format!("DELETE {}", found.num_rows()))),
+        Some(items) => {
+            let gone = RecordBatch::try_new(arrow_schema(&table), found.columns()[2..].to_vec())?;
+            finish(work, &table, vec![gone], Some(items), "DELETE").await
+        }
+    }
+}
+
+/// TRUNCATE.
+pub fn truncate(work: &mut Work, truncate: &ast::Truncate) -> Result<Outcome> {
+    for target in &truncate.table_names {
+        refuse_aggregate(work, &target.name, "truncate")?;
+        let table = work.table(&target.name)?;
+        work.transaction.truncate(table.id)?;
+    }
+    Ok(Outcome::Done("TRUNCATE TABLE".to_owned()))
+}
+
+/// The command tag, or the rows that RETURNING asks for.
+async fn finish(
+    work: &mut Work,
+    table: &Arc<Table>,
+    rows: Vec<RecordBatch>,
+    returning: Option<&[SelectItem]>,
+    tag: &'static str,
+) -> Result<Outcome> {
+    let Some(items) = returning else {
+        let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+        return Ok(Outcome::Done(format!("{tag} {count}")));
+    };
+    let planner = work.planner().with_override(table.id, memory_table(arrow_schema(table), rows)?);
+    let plan = planner.plan_query(&returning_query(table, items)?, &[])?;
+    let columns = Arc::new(plan.schema().as_arrow().clone());
+    let rows = planner.run(plan, &[]).await?;
+    Ok(Outcome::Rows { columns, rows, tag })
+}
+
+fn returning_columns(planner: &Planner, table: &Table, returning: Option<&[SelectItem]>) -> Result<Option<SchemaRef>> {
+    let Some(items) = returning else { return Ok(None) };
+    let plan = planner.plan_query(&returning_query(table, items)?, &[])?;
+    Ok(Some(names::displayed(&Arc::new(plan.schema().as_arrow().clone()))))
+}
+
+fn returning_query(table: &Table, items: &[SelectItem]) -> Result<ast::Query> {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
+    Ok(*parse::parse_query(&format!("SELECT {} FROM {from} AS {}", items.join(", "), quoted(&table.name)))?)
+}

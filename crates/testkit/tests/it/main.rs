@@ -1,0 +1,4 @@
+//! Tests of Highwater as a whole.
+
+mod boundaries;
+mod scripts;
