@@ -297,7 +297,7 @@ impl ScalarUDFImpl for Unary {
     }
 }
 
-/// `left op right` for a comparison; with any of the six, and IS [NOT] DISTINCT FROM.
+/// `left op right` for a comparison; with any of the six, and `IS [NOT] DISTINCT FROM`.
 ///
 /// # Errors
 /// 42883 when the types cannot be compared; those of reading a literal.
