@@ -14,7 +14,7 @@ use crate::table::StoreTable;
 use crate::{Error, Result, information, meaning, names, parse, realtime, types};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
@@ -303,10 +303,10 @@ impl ContextProvider for Planner {
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let bare = name.rsplit('.').next().unwrap_or(name);
         let args = args.into_iter().map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state)).collect::<Result<Vec<_>>>()?;
-        match self.state.table_functions().get(bare) {
+        match crate::function::table_function(bare) {
             Some(function) => {
-                let values = args.iter().map(|arg| Ok(Expr::Literal(self.constant_of(arg)?, None))).collect::<Result<Vec<_>>>()?;
-                Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&values, &self.state))?))
+                let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
+                Ok(provider_as_source(function(&values, &self.state)?))
             }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }

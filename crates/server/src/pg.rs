@@ -26,7 +26,6 @@ pub mod reply;
 pub mod scram;
 mod simple;
 mod startup;
-pub mod text;
 pub mod tls;
 pub mod types;
 
