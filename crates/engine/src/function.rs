@@ -15,8 +15,15 @@ pub mod time_bucket;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use crate::error::Result;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
+
+/// Makes the rows of a table function from its arguments.
+pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn TableProvider>>;
 
 /// All scalar functions, operators included, to be registered after DataFusion's own.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -36,6 +43,14 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 /// All aggregates, to be registered after DataFusion's own.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     aggregate::all()
+}
+
+/// The table function with this name, in lower case.
+pub fn table_function(name: &str) -> Option<TableFunction> {
+    match name {
+        "generate_series" => Some(generate_series::generate_series),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use crate::text::read::{interval_from_arrow, parse_scalar};
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
 use datafusion::error::Result as DfResult;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
@@ -28,21 +29,15 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// The table function. Its arguments must be literals.
-#[derive(Debug)]
-pub struct GenerateSeries;
-
-impl TableFunctionImpl for GenerateSeries {
-    fn call_with_args(&self, args: TableFunctionArgs) -> DfResult<Arc<dyn TableProvider>> {
-        let values = args.exprs().iter().map(|expr| match expr {
-            Expr::Literal(value, _) => Ok(value.clone()),
-            other => Err(Error::unsupported(format!("generate_series needs constants, not {other}"))),
-        });
-        let values = values.collect::<Result<Vec<_>>>()?;
-        let (data_type, steps) = steps(&values, &clockface(args.session().config_options())?)?;
-        let schema = Arc::new(Schema::new(vec![Field::new("generate_series", data_type, true)]));
-        Ok(Arc::new(Series { schema, steps }))
-    }
+/// The table of a call.
+///
+/// # Errors
+/// 42883 when the arguments are of the wrong types, 22023 when the step is zero.
+pub fn generate_series(args: &[ScalarValue], state: &SessionState) -> Result<Arc<dyn TableProvider>> {
+    let clock = clockface(state.config_options())?;
+    let (data_type, steps) = steps(args, &clock)?;
+    let schema = Arc::new(Schema::new(vec![Field::new("generate_series", data_type, true)]));
+    Ok(Arc::new(Series { schema, steps }))
 }
 
 /// From where to where, and how.
