@@ -298,7 +298,7 @@ fn format(template: &str, values: &[Option<String>]) -> Result<String> {
         let (mut number, mut left, mut position) = (String::new(), false, None);
         let kind = loop {
             match chars.next().ok_or_else(unterminated)? {
-                '$' => position = number.drain(..).collect::<String>().parse::<usize>().ok(),
+                '$' => position = std::mem::take(&mut number).parse::<usize>().ok(),
                 '-' => left = true,
                 d if d.is_ascii_digit() => number.push(d),
                 kind => break kind,

@@ -153,14 +153,14 @@ async fn answer(zone: &str, sql: &str) -> Result<String> {
     let plan = state.statement_to_plan(Statement::Statement(Box::new(statements.remove(0)))).await?;
     let plan = PgMeaning::new(clock).apply(plan)?;
     let batches = SessionContext::new_with_state(state).execute_logical_plan(plan).await?.collect().await?;
-    let mut out = Vec::new();
+    let (mut out, mut begun) = (Vec::new(), false);
     for batch in batches {
         let fields = batch.schema();
         let writers = batch.columns().iter().zip(fields.fields());
         let writers = writers.map(|(c, f): (_, &Arc<Field>)| ColumnWriter::new(c, f, clock.zone));
         let writers = writers.collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            if !out.is_empty() {
+            if std::mem::replace(&mut begun, true) {
                 out.push(b';');
             }
             for (i, writer) in writers.iter().enumerate() {

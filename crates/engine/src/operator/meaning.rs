@@ -3,7 +3,7 @@
 use super::arithmetic::{Op, Operator as PgOperator};
 use super::cast::plan_cast;
 use super::operand::{Kind, Operand, retype_literal};
-use super::plan::{plan_binary, plan_comparison, plan_negative};
+use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
 use crate::error::Result;
 use crate::function::common::Common;
 use crate::function::define::Function;
@@ -18,6 +18,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::time::Clockface;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Gives a plan PostgreSQL's meaning.
@@ -42,21 +43,40 @@ impl PgMeaning {
     /// # Errors
     /// Those of [`super::plan_binary`] and [`super::plan_cast`].
     pub fn apply(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| self.apply_to_node(plan))?.data)
+        // The type of a recursive query is settled by its first part, before the second is planned.
+        let recursive = Cell::new(0usize);
+        let plan = plan.transform_down_up_with_subqueries(
+            |plan| {
+                recursive.set(recursive.get() + usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                Ok(Transformed::no(plan))
+            },
+            |plan| {
+                let retype = recursive.get() == 0;
+                recursive.set(recursive.get() - usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                self.apply_to_node(plan, retype)
+            },
+        )?;
+        Ok(plan.data)
     }
 
-    fn apply_to_node(&self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    fn apply_to_node(&self, plan: LogicalPlan, retype: bool) -> DfResult<Transformed<LogicalPlan>> {
         let mut schema = merge_schema(&plan.inputs());
         if let LogicalPlan::TableScan(scan) = &plan {
             let source = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
             schema.merge(&source);
         }
         // The types of VALUES are settled for all its rows, and LIMIT is a bigint.
-        let retype = !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_) | LogicalPlan::RecursiveQuery(_));
+        let retype = retype && !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_));
+        let sort = matches!(plan, LogicalPlan::Sort(_));
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
-            Ok(self.rewrite(expr, &schema, retype)?.update_data(|expr| name.restore(expr)))
+            let rewritten = self.rewrite(expr, &schema, retype)?;
+            if sort && Kind::of(&rewritten.data.get_type(&schema)?) == Kind::Interval {
+                // A month is 30 days here, which Arrow does not know.
+                return Ok(rewritten.update_data(|expr| interval_key().call(vec![expr])));
+            }
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
         })?
         .map_data(|plan| plan.recompute_schema())
     }
@@ -105,6 +125,14 @@ impl PgMeaning {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let planned = self.compare(op, &left, &right, schema)?;
                 Ok(planned.unwrap_or(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::AggregateFunction(call))
+            }
+            Expr::WindowFunction(mut call) if call.fun.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::WindowFunction(call))
             }
             Expr::Case(case) => self.case(case, schema),
             Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
@@ -230,6 +258,13 @@ impl PgMeaning {
         }
         let else_expr = else_expr.map(|_| Box::new(results.next().expect("there is one result for each branch")));
         Ok(Expr::Case(Case { expr, when_then_expr, else_expr }))
+    }
+}
+
+/// Leaves `count(*)` the literal by which DataFusion knows it.
+fn count_star(args: &mut [Expr]) {
+    if let [Expr::Literal(value @ ScalarValue::Int32(Some(1)), _)] = args {
+        *value = ScalarValue::Int64(Some(1));
     }
 }
 
