@@ -412,7 +412,7 @@ impl Drop for Store {
 
 /// Fills in what was touched by commits that the states of a settled range were not computed from.
 fn resolve(op: &Op, order: &Order, base: Lsn) -> Op {
-    let Op::Settle { cagg, ranges, .. } = op else { return op.clone() };
+    let Op::Settle { cagg, ranges, at, .. } = op else { return op.clone() };
     let catalog: &Catalog = order.latest.catalog();
     let definition = catalog.caggs.get(cagg);
     let again = order.recent.iter().filter(|r| r.lsn > base).flat_map(|r| {
@@ -423,7 +423,7 @@ fn resolve(op: &Op, order: &Order, base: Lsn) -> Op {
         })
     });
     let again = again.fold(RangeSet::empty(), |all, touched| all.union(&touched));
-    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again }
+    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again, at: *at }
 }
 
 /// What a transaction does, in the terms in which transactions conflict.
