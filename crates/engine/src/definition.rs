@@ -564,7 +564,8 @@ fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
     if time_type.is_integer() {
         let width =
             constants.first().and_then(whole).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
-        let offset = constants.get(1).and_then(whole).unwrap_or(0);
+        // An offset given by name comes after arguments that are NULL.
+        let offset = constants[1..].iter().find_map(whole).unwrap_or(0);
         return Bucket::integer(time_type, width, offset).map_err(wrong);
     }
     let width =

@@ -1,6 +1,7 @@
 //! CREATE, ALTER and DROP of continuous aggregates.
 
 use super::done;
+use super::hypertable::next_number;
 use crate::definition::{Definition, Role};
 use crate::error::{Error, Notice, Result};
 use crate::parse::{AlterView, CreateMaterializedView, Options, ident, name_parts};
@@ -91,8 +92,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         .filter(|(_, c)| matches!(c.role, Role::Group(i) if i != definition.bucket_group()))
         .map(|(i, _)| ColumnId(i as u32 + 1))
         .collect();
-    let number =
-        work.transaction.version().catalog().tables.values().filter(|t| t.hypertable.is_some()).count() as u32 + 1;
+    let number = next_number(work.transaction.version().catalog());
     let materialization = kept(
         format!("_materialized_hypertable_{number}"),
         columns.iter().enumerate().map(|(i, c)| column(i, &c.name, &c.column_type)).collect(),

@@ -97,6 +97,11 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
     Ok(Some(partition))
 }
 
+/// The number that the next hypertable gets: above those of all there are.
+pub fn next_number(catalog: &highwater_model::Catalog) -> u32 {
+    catalog.tables.values().filter_map(|table| table.hypertable.as_ref()).map(|h| h.number).max().unwrap_or(0) + 1
+}
+
 /// Makes a table a hypertable. Gives its number.
 ///
 /// # Errors
@@ -132,8 +137,7 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
                 .hint("Give chunk_time_interval => a number."));
         }
     };
-    let number =
-        work.transaction.version().catalog().tables.values().filter(|t| t.hypertable.is_some()).count() as u32 + 1;
+    let number = next_number(work.transaction.version().catalog());
     let mut changed = table.as_ref().clone();
     let id = column.id;
     let sql = crate::work::quoted(&column.name);
