@@ -7,7 +7,7 @@
 mod chunks;
 mod policies;
 
-pub use chunks::{drop_chunks, now_of};
+pub use chunks::{chunk_name, drop_chunks, now_of};
 
 use crate::error::{Error, Result};
 use crate::parse::{self, ident, name_parts};
