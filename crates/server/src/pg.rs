@@ -114,6 +114,7 @@ pub async fn serve(stream: Stream, peer: Option<SocketAddr>, shared: Arc<Shared>
             reply::fatal(&mut io.out, &Error::internal(format!("internal error: {reason}")));
             let _ = io.flush().await;
         }
+        io.close().await;
     }
     .instrument(span)
     .await;

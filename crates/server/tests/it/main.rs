@@ -7,6 +7,7 @@ mod extended;
 mod http;
 mod raw;
 mod simple;
+mod tls;
 
 use bytes::Bytes;
 use futures::SinkExt;
