@@ -303,7 +303,8 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
         .filter(|t| t.schema == name && matches!(t.kind, TableKind::Table | TableKind::View(_)))
         .cloned()
         .collect();
-    if !cascade && !(caggs.is_empty() && tables.is_empty()) {
+    let is_empty = caggs.is_empty() && tables.is_empty();
+    if !is_empty && !cascade {
         return Err(Error::new("2BP01", format!("cannot drop schema {name} because other objects depend on it"))
             .hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }

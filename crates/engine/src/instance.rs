@@ -52,7 +52,10 @@ impl InstanceOptions {
 /// So that an instance can run on a disk that is not a directory, as the simulated one of the tests. Only
 /// the database `postgres` is opened by itself; others have to be created again.
 #[derive(Clone)]
-pub struct Disks(pub Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>);
+pub struct Disks(pub DiskOf);
+
+/// The disk of a database, by its name.
+pub type DiskOf = Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>;
 
 impl std::fmt::Debug for Disks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -133,7 +133,7 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
         (Some(_), _) => return Err(invalid_interval(&column.column_type.to_string())),
         (None, false) => WEEK_MICROS,
         (None, true) => {
-            return Err(Error::invalid_parameter(format!("integer dimensions require an explicit interval"))
+            return Err(Error::invalid_parameter("integer dimensions require an explicit interval")
                 .hint("Give chunk_time_interval => a number."));
         }
     };
@@ -186,7 +186,7 @@ pub fn check_unique_index(table: &Table, index: &Index) -> Result<()> {
     }
     let time = table.column_by_id(hypertable.time_column).map(|c| c.name.clone()).unwrap_or_default();
     Err(Error::new("TS103", format!("cannot create a unique index without the column \"{time}\" (used in partitioning)"))
-        .hint(format!("If you're creating a hypertable on a table with a primary key, ensure the partitioning column is part of the primary or composite key.")))
+        .hint("If you're creating a hypertable on a table with a primary key, ensure the partitioning column is part of the primary or composite key."))
 }
 
 /// 22023: a chunk interval that cannot be.

@@ -682,7 +682,7 @@ struct StatsFunction {
 }
 
 impl StatsFunction {
-    fn new(name: &str, aliases: &[&str], mode: Mode, needs: Needs) -> AggregateUDF {
+    fn aggregate(name: &str, aliases: &[&str], mode: Mode, needs: Needs) -> AggregateUDF {
         AggregateUDF::new_from_impl(StatsFunction {
             name: name.to_owned(),
             aliases: aliases.iter().map(|a| (*a).to_owned()).collect(),
@@ -718,7 +718,7 @@ impl StatsFunction {
 /// The SQL aggregates.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
     let function = |name: &str, aliases: &[&str], kind: Kind| {
-        Arc::new(StatsFunction::new(name, aliases, Mode::Finish(kind), kind.needs()))
+        Arc::new(StatsFunction::aggregate(name, aliases, Mode::Finish(kind), kind.needs()))
     };
     vec![
         function("sum", &[], Kind::Sum),
@@ -732,13 +732,13 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
 
 /// The function from rows to components, as a struct with the fields of [`components`].
 pub fn state_function(needs: Needs) -> Arc<AggregateUDF> {
-    Arc::new(StatsFunction::new("stats_state", &[], Mode::State, needs))
+    Arc::new(StatsFunction::aggregate("stats_state", &[], Mode::State, needs))
 }
 
 /// The function that merges components over a column of this type, taken one by one, into a struct.
 pub fn merge_function(data_type: &DataType, needs: Needs) -> Option<Arc<AggregateUDF>> {
     let numbers = Numbers::of(data_type)?;
-    Some(Arc::new(StatsFunction::new("stats_merge", &[], Mode::Merge(numbers), needs)))
+    Some(Arc::new(StatsFunction::aggregate("stats_merge", &[], Mode::Merge(numbers), needs)))
 }
 
 /// The function that finishes components over a column of this type, taken one by one.

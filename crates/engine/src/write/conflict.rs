@@ -30,7 +30,7 @@ pub struct Conflict {
 
 enum Action {
     Nothing,
-    Update { assignments: Vec<(Column, ast::Expr)>, filter: Option<ast::Expr> },
+    Update { assignments: Vec<(Column, ast::Expr)>, filter: Option<Box<ast::Expr>> },
 }
 
 impl Conflict {
@@ -94,7 +94,7 @@ impl Conflict {
                         if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
                     assignments.push((column, value));
                 }
-                Action::Update { assignments, filter: update.selection.clone() }
+                Action::Update { assignments, filter: update.selection.clone().map(Box::new) }
             }
         };
         Ok(Conflict {
@@ -129,7 +129,7 @@ impl Conflict {
                 "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
             ));
         }
-        let updated = self.updated(work, &batch, &existing, assignments, filter.as_ref())?;
+        let updated = self.updated(work, &batch, &existing, assignments, filter.as_deref())?;
         work.transaction.insert(&self.table, inserted.clone())?;
         Ok(match updated {
             Some(updated) => concat_batches(&batch.schema(), [&inserted, &updated])?,
