@@ -1,9 +1,13 @@
 //! Functions that PostgreSQL and TimescaleDB have and DataFusion has not, or means differently.
 
+pub mod aggregate;
+pub mod common;
 pub mod context;
 pub mod date_part;
 pub mod define;
 pub mod generate_series;
+pub mod math;
+pub mod string;
 pub mod template;
 pub mod time;
 pub mod time_bucket;
@@ -11,8 +15,15 @@ pub mod time_bucket;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use datafusion::logical_expr::ScalarUDF;
+use crate::error::Result;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
+
+/// Makes the rows of a table function from its arguments.
+pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn TableProvider>>;
 
 /// All scalar functions, operators included, to be registered after DataFusion's own.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -23,7 +34,23 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     all.extend(template::functions());
     all.extend(date_part::extracts());
     all.push(date_part::date_part());
+    all.extend(math::functions());
+    all.extend(string::functions());
+    all.extend(common::functions());
     all
+}
+
+/// All aggregates, to be registered after DataFusion's own.
+pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    aggregate::all()
+}
+
+/// The table function with this name, in lower case.
+pub fn table_function(name: &str) -> Option<TableFunction> {
+    match name {
+        "generate_series" => Some(generate_series::generate_series),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,10 @@ impl InstanceOptions {
 /// So that an instance can run on a disk that is not a directory, as the simulated one of the tests. Only
 /// the database `postgres` is opened by itself; others have to be created again.
 #[derive(Clone)]
-pub struct Disks(pub Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>);
+pub struct Disks(pub DiskOf);
+
+/// The disk of a database, by its name.
+pub type DiskOf = Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>;
 
 impl std::fmt::Debug for Disks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,7 +85,8 @@ impl Instance {
         let mut names = vec!["postgres".to_owned()];
         if let Some(dir) = &options.data_dir {
             let root = dir.join("db");
-            let failed = |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
+            let failed =
+                |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
             std::fs::create_dir_all(&root).map_err(failed)?;
             for entry in std::fs::read_dir(&root).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -113,9 +117,10 @@ impl Instance {
                 let path = dir.join("db").join(encoded(name));
                 let opened = Local::new(&path);
                 Arc::new(opened.map_err(|e| Error::new("58030", format!("cannot open {}: {e}", path.display())))?)
-            },
+            }
         };
-        let store = tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
+        let store =
+            tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
         let engine = Engine::new(name, store, self.options.clock.clone(), self.options.memory_limit)?;
         if self.options.scheduler {
             job::schedule(self, &engine);
@@ -188,7 +193,8 @@ impl Instance {
         drop(engine);
         if let Some(dir) = &self.options.data_dir {
             let path = dir.join("db").join(encoded(name));
-            std::fs::remove_dir_all(&path).map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
+            std::fs::remove_dir_all(&path)
+                .map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
         }
         Ok(())
     }

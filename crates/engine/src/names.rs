@@ -5,10 +5,11 @@
 //! expression and insists that names differ. So every SELECT item gets its PostgreSQL name, and a repeated
 //! name gets a mark that is taken off again where the result is described.
 
-use crate::parse::{ident, name_parts};
+use crate::parse::ident;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript,
+    VisitMut, VisitorMut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -36,9 +37,6 @@ pub fn displayed(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// Functions in FROM whose one column takes the name of an alias: `generate_series(1, 3) AS i` has a column `i`.
-const SCALAR_FUNCTIONS: &[&str] = &["generate_series", "unnest"];
-
 struct Namer;
 
 impl VisitorMut for Namer {
@@ -46,21 +44,6 @@ impl VisitorMut for Namer {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         name_set(&mut query.body);
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        let (alias, name) = match factor {
-            TableFactor::Table { name, alias, args: Some(_), .. } => (alias, name_parts(name).pop()),
-            TableFactor::Function { name, alias, .. } => (alias, name_parts(name).pop()),
-            TableFactor::UNNEST { alias, .. } => (alias, Some("unnest".to_owned())),
-            _ => return ControlFlow::Continue(()),
-        };
-        let Some(name) = name.filter(|n| SCALAR_FUNCTIONS.contains(&n.as_str())) else { return ControlFlow::Continue(()) };
-        let alias = alias.get_or_insert_with(|| TableAlias { explicit: true, name: Ident::new(name), columns: vec![], at: None });
-        if alias.columns.is_empty() {
-            alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
-        }
         ControlFlow::Continue(())
     }
 }
@@ -132,9 +115,7 @@ fn name_of(expr: &Expr) -> Option<String> {
         }
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Interval(_) => "interval".to_owned(),
-        Expr::Case { else_result, .. } => {
-            else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned())
-        }
+        Expr::Case { else_result, .. } => else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned()),
         Expr::Extract { .. } => "extract".to_owned(),
         Expr::Substring { .. } => "substring".to_owned(),
         Expr::Trim { .. } => "btrim".to_owned(),

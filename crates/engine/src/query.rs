@@ -14,9 +14,9 @@ use crate::table::StoreTable;
 use crate::{Error, Result, information, meaning, names, parse, realtime, types};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
@@ -54,7 +54,13 @@ pub struct Planner {
 
 impl Planner {
     /// A planner for a statement that sees `version`.
-    pub fn new(engine: &Arc<Engine>, version: &Version, settings: &Settings, user: &str, times: StatementTimes) -> Self {
+    pub fn new(
+        engine: &Arc<Engine>,
+        version: &Version,
+        settings: &Settings,
+        user: &str,
+        times: StatementTimes,
+    ) -> Self {
         let state = engine.state(settings, times);
         Planner {
             engine: engine.clone(),
@@ -146,7 +152,12 @@ impl Planner {
     }
 
     /// Evaluates planned expressions over rows.
-    pub fn evaluate(&self, exprs: &[Expr], schema: &DFSchema, batch: &RecordBatch) -> Result<Vec<arrow::array::ArrayRef>> {
+    pub fn evaluate(
+        &self,
+        exprs: &[Expr],
+        schema: &DFSchema,
+        batch: &RecordBatch,
+    ) -> Result<Vec<arrow::array::ArrayRef>> {
         exprs
             .iter()
             .map(|expr| {
@@ -302,11 +313,14 @@ impl ContextProvider for Planner {
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let bare = name.rsplit('.').next().unwrap_or(name);
-        let args = args.into_iter().map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state)).collect::<Result<Vec<_>>>()?;
-        match self.state.table_functions().get(bare) {
+        let args = args
+            .into_iter()
+            .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state))
+            .collect::<Result<Vec<_>>>()?;
+        match crate::function::table_function(bare) {
             Some(function) => {
-                let values = args.iter().map(|arg| Ok(Expr::Literal(self.constant_of(arg)?, None))).collect::<Result<Vec<_>>>()?;
-                Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&values, &self.state))?))
+                let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
+                Ok(provider_as_source(function(&values, &self.state)?))
             }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }

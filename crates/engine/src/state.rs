@@ -11,7 +11,6 @@
 pub mod collect;
 pub mod stats;
 
-use crate::function::generate_series::GenerateSeries;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -20,14 +19,14 @@ use std::sync::Arc;
 /// Adds the functions whose meaning is PostgreSQL's to those that DataFusion brings.
 pub fn register(state: SessionState) -> SessionState {
     let mut functions: Vec<Arc<AggregateUDF>> = state.aggregate_functions().values().cloned().collect();
-    for ours in stats::functions() {
+    for ours in crate::function::aggregates().into_iter().chain(stats::functions()) {
         functions.retain(|f| f.name() != ours.name() && !f.aliases().contains(&ours.name().to_owned()));
         functions.push(ours);
     }
     let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     scalars.extend(crate::function::all());
-    let mut state =
-        SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).with_scalar_functions(scalars).build();
-    state.register_udtf("generate_series", Arc::new(GenerateSeries));
-    state
+    SessionStateBuilder::new_from_existing(state)
+        .with_aggregate_functions(functions)
+        .with_scalar_functions(scalars)
+        .build()
 }

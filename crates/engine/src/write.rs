@@ -6,6 +6,7 @@
 mod conflict;
 mod values;
 
+use crate::administration::placeholders;
 use crate::error::{Error, Result};
 use crate::parse::{self, ident};
 use crate::query::{Planner, memory_table};
@@ -16,12 +17,14 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::sql::sqlparser::ast::{self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject};
+use datafusion::sql::sqlparser::ast::{
+    self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject,
+};
 use futures::{StreamExt, TryStreamExt};
 use highwater_model::{Column, ColumnId, RangeSet, Table};
+use highwater_store::RowIds;
 use highwater_store::rows::times;
 use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type};
-use highwater_store::RowIds;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,8 +43,10 @@ pub fn describe(
                 infer_from_columns(source, &target.columns, &mut types);
             }
             let parameters = match &insert.source {
-                Some(source) => parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?,
-                None => types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect(),
+                Some(source) if !all_known(statement, &types) => {
+                    parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?
+                }
+                _ => known(&types),
             };
             Ok((parameters, returning_columns(&planner, &target.table, insert.returning.as_deref())?))
         }
@@ -50,16 +55,34 @@ pub fn describe(
             let query = update_query(update, &table)?;
             let mut types = types.to_vec();
             infer_from_assignments(update, &table, &mut types);
-            let plan = work.planner().with_row_ids().plan_query(&query, &types)?;
-            Ok((parameters_of(&plan, &types)?, returning_columns(&planner, &table, update.returning.as_deref())?))
+            let parameters = match all_known(statement, &types) {
+                true => known(&types),
+                false => parameters_of(&work.planner().with_row_ids().plan_query(&query, &types)?, &types)?,
+            };
+            Ok((parameters, returning_columns(&planner, &table, update.returning.as_deref())?))
         }
         ast::Statement::Delete(delete) => {
             let table = deleted_table(work, delete)?;
-            let plan = work.planner().with_row_ids().plan_query(&delete_query(delete, &table)?, types)?;
-            Ok((parameters_of(&plan, types)?, returning_columns(&planner, &table, delete.returning.as_deref())?))
+            let parameters = match all_known(statement, types) {
+                true => known(types),
+                false => {
+                    let query = delete_query(delete, &table)?;
+                    parameters_of(&work.planner().with_row_ids().plan_query(&query, types)?, types)?
+                }
+            };
+            Ok((parameters, returning_columns(&planner, &table, delete.returning.as_deref())?))
         }
         _ => Ok((Vec::new(), None)),
     }
+}
+
+/// Whether the type of every parameter is known without planning.
+fn all_known(statement: &ast::Statement, types: &[Option<DataType>]) -> bool {
+    (0..placeholders(statement)).all(|i| types.get(i).is_some_and(Option::is_some))
+}
+
+fn known(types: &[Option<DataType>]) -> Vec<DataType> {
+    types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect()
 }
 
 /// The table that rows go to, and the columns that are given.
@@ -103,8 +126,10 @@ pub fn named_columns(table: &Table, names: impl IntoIterator<Item = String>) -> 
 
 fn refuse_aggregate(work: &Work, name: &ast::ObjectName, what: &str) -> Result<()> {
     match work.resolve(&parse::name_parts(name))? {
-        crate::query::Relation::Cagg(cagg) => Err(Error::unsupported(format!("cannot {what} continuous aggregate \"{}\"", cagg.name))
-            .hint("Change its source table; a refresh brings the aggregate up to date.")),
+        crate::query::Relation::Cagg(cagg) => {
+            Err(Error::unsupported(format!("cannot {what} continuous aggregate \"{}\"", cagg.name))
+                .hint("Change its source table; a refresh brings the aggregate up to date."))
+        }
         crate::query::Relation::Table(_) => Ok(()),
     }
 }
@@ -114,7 +139,10 @@ fn width_of(query: &ast::Query) -> Option<usize> {
     match query.body.as_ref() {
         SetExpr::Values(values) => values.rows.first().map(|row| row.content.len()),
         SetExpr::Select(select) => {
-            let plain = select.projection.iter().all(|i| matches!(i, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
+            let plain = select
+                .projection
+                .iter()
+                .all(|i| matches!(i, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
             plain.then_some(select.projection.len())
         }
         SetExpr::Query(inner) => width_of(inner),
@@ -202,7 +230,9 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
     let target = Target::of_insert(work, insert)?;
     let conflict = match &insert.on {
         None => None,
-        Some(ast::OnInsert::OnConflict(on)) => Some(conflict::Conflict::new(&target.table, on, insert.table_alias.as_ref())?),
+        Some(ast::OnInsert::OnConflict(on)) => {
+            Some(conflict::Conflict::new(&target.table, on, insert.table_alias.as_ref())?)
+        }
         Some(other) => return Err(Error::unsupported(format!("{other} is not supported"))),
     };
     let planner = work.planner();
@@ -275,10 +305,12 @@ async fn planned(
     let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
     let rows = planner.run(plan, parameters).await?;
     let (table, defaults) = (target.table.clone(), default_values(planner, &target.table, &columns)?);
-    Ok(rows.map(move |batch| {
-        let batch = batch?;
-        complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
-    }).boxed())
+    Ok(rows
+        .map(move |batch| {
+            let batch = batch?;
+            complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
+        })
+        .boxed())
 }
 
 /// Batches gathered until they are worth handing over.
@@ -313,7 +345,13 @@ impl Gathered {
 ///
 /// # Errors
 /// 23502 when a NOT NULL column is NULL.
-pub fn whole_rows(planner: &Planner, table: &Table, given: &[Column], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub fn whole_rows(
+    planner: &Planner,
+    table: &Table,
+    given: &[Column],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     complete(table, &default_values(planner, table, given)?, given, arrays, rows)
 }
 
@@ -358,7 +396,10 @@ fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
             let row = (0..array.len()).find(|i| array.is_null(*i)).unwrap_or_default();
             return Err(Error::new(
                 "23502",
-                format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, table.name),
+                format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, table.name
+                ),
             )
             .detail(format!("Failing row contains {}.", shown_row(batch, row))));
         }
@@ -371,7 +412,11 @@ fn shown_row(batch: &RecordBatch, row: usize) -> String {
     let values: Vec<String> = batch
         .columns()
         .iter()
-        .map(|c| arrow::util::display::ArrayFormatter::try_new(c, &options).map(|f| f.value(row).to_string()).unwrap_or_default())
+        .map(|c| {
+            arrow::util::display::ArrayFormatter::try_new(c, &options)
+                .map(|f| f.value(row).to_string())
+                .unwrap_or_default()
+        })
         .collect();
     format!("({})", values.join(", "))
 }
@@ -398,7 +443,9 @@ fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
     let mut assigned: HashMap<String, Expr> = HashMap::new();
     for assignment in &update.assignments {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
-            return Err(Error::unsupported("UPDATE … SET (a, b) = (…) is not supported").hint("Assign each column by itself."));
+            return Err(
+                Error::unsupported("UPDATE … SET (a, b) = (…) is not supported").hint("Assign each column by itself.")
+            );
         };
         let column = named_columns(table, [parse::name_parts(name).pop().unwrap_or_default()])?.remove(0);
         let value = if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
@@ -439,7 +486,9 @@ pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarV
     let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
-    let Some(found) = found else { return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await };
+    let Some(found) = found else {
+        return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await;
+    };
     let new = RecordBatch::try_new(arrow_schema(&table), found.columns()[2..].to_vec())?;
     check_not_null(&table, &new)?;
     let old = touched(work, &table, found.column(1));
@@ -472,7 +521,10 @@ fn first_of_each(batches: Vec<RecordBatch>) -> Result<(RowIds, Option<RecordBatc
 /// The times of removed rows, as a set that is exact for buckets.
 fn touched(work: &Work, table: &Table, old_times: &ArrayRef) -> RangeSet {
     match table.hypertable {
-        Some(_) => RangeSet::from_times(times(old_times).into_iter().flatten(), work.transaction.version().touch_grain(table.id)),
+        Some(_) => RangeSet::from_times(
+            times(old_times).into_iter().flatten(),
+            work.transaction.version().touch_grain(table.id),
+        ),
         None => RangeSet::all(),
     }
 }
@@ -516,7 +568,9 @@ pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarV
     let plan = planner.plan_query(&delete_query(delete, &table)?, &types_of(parameters))?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
-    let Some(found) = found else { return finish(work, &table, Vec::new(), delete.returning.as_deref(), "DELETE").await };
+    let Some(found) = found else {
+        return finish(work, &table, Vec::new(), delete.returning.as_deref(), "DELETE").await;
+    };
     let old = touched(work, &table, found.column(1));
     work.transaction.delete(table.id, ids, old)?;
     match &delete.returning {

@@ -58,6 +58,8 @@ pub enum Op {
         /// What commits touched that the states were not computed from; filled in when the commit is
         /// ordered.
         again: RangeSet,
+        /// When they were computed, microseconds since 1970 UTC.
+        at: i64,
     },
     /// Makes times of an aggregate pending without a change of rows.
     Dirty {

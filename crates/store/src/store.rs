@@ -415,7 +415,7 @@ impl Drop for Store {
 
 /// Fills in what was touched by commits that the states of a settled range were not computed from.
 fn resolve(op: &Op, transaction: &Transaction, order: &Order, base: Lsn) -> Op {
-    let Op::Settle { cagg, ranges, .. } = op else { return op.clone() };
+    let Op::Settle { cagg, ranges, at, .. } = op else { return op.clone() };
     // An aggregate that the transaction itself creates is not in the latest version yet.
     let catalogs: [&Catalog; 2] = [order.latest.catalog(), transaction.version().catalog()];
     let definition = catalogs.iter().find_map(|catalog| catalog.caggs.get(cagg));
@@ -427,7 +427,7 @@ fn resolve(op: &Op, transaction: &Transaction, order: &Order, base: Lsn) -> Op {
         })
     });
     let again = again.fold(RangeSet::empty(), |all, touched| all.union(&touched));
-    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again }
+    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again, at: *at }
 }
 
 /// What a transaction does, in the terms in which transactions conflict.

@@ -197,7 +197,8 @@ impl Transaction {
 
     /// Says that whole buckets now hold the states of the rows in [`Transaction::version`].
     pub fn settle(&mut self, cagg: CaggId, ranges: RangeSet) -> Result<()> {
-        self.apply(Op::Settle { cagg, ranges, again: RangeSet::empty() })
+        let at = self.store.clock().now_micros();
+        self.apply(Op::Settle { cagg, ranges, again: RangeSet::empty(), at })
     }
 
     /// Makes times of an aggregate pending.

@@ -56,6 +56,8 @@ pub struct CaggData {
     pub pending: Pending,
     /// Times whose dropped raw rows live on in the frozen base.
     pub frozen: RangeSet,
+    /// When buckets were last replaced, microseconds since 1970 UTC; `None` before the first refresh.
+    pub refreshed: Option<i64>,
 }
 
 impl Version {
@@ -171,7 +173,10 @@ impl Version {
                 data.chunks.retain(|_, chunk| !ranges.covers(&chunk.range));
                 data.dropped = data.dropped.union(ranges);
             }),
-            Op::Settle { cagg, ranges, again } => self.change_cagg(*cagg, |data| data.pending.settle(ranges, again)),
+            Op::Settle { cagg, ranges, again, at } => self.change_cagg(*cagg, |data| {
+                data.pending.settle(ranges, again);
+                data.refreshed = data.refreshed.max(Some(*at));
+            }),
             Op::Dirty { cagg, ranges } => self.change_cagg(*cagg, |data| data.pending.touch(ranges)),
             Op::Freeze { cagg, ranges } => self.change_cagg(*cagg, |data| data.frozen = data.frozen.union(ranges)),
         }

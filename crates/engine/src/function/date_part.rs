@@ -238,7 +238,9 @@ enum Value {
 fn compute(call: &Call, value: &ColumnarValue, name: &str) -> Result<Vec<Option<Value>>> {
     let values = array(value, call.rows)?;
     let kind = Kind::of(values.data_type());
-    let part = Part::parse(name, kind.name())?;
+    // date_part of a date is that of its midnight; extract knows that a date has none.
+    let of_midnight = kind == Kind::Date && *call.out == DataType::Float64;
+    let part = Part::parse(name, if of_midnight { Kind::Timestamp.name() } else { kind.name() })?;
     let none = || unsupported(name, kind.name());
     let zone = if kind == Kind::Timestamptz { call.clock()?.zone } else { Zone::UTC };
     let zoned = |t: i64| -> Result<i128> {
@@ -268,7 +270,7 @@ fn compute(call: &Call, value: &ColumnarValue, name: &str) -> Result<Vec<Option<
             Kind::Timestamp | Kind::Timestamptz => at(values.as_primitive::<TimestampMicrosecondType>().value(row))?,
             Kind::Date => {
                 let small = [Part::Hour, Part::Minute, Part::Second, Part::Milliseconds, Part::Microseconds];
-                if small.contains(&part) {
+                if small.contains(&part) && !of_midnight {
                     return Err(none());
                 }
                 at(timestamp_from_date(values.as_primitive::<Date32Type>().value(row))?)?

@@ -218,7 +218,8 @@ impl ScalarUDFImpl for Function {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
-        let overload = self.overload(types)?;
+        // DataFusion would put the error into words of its own; the one of `return_type` it passes on.
+        let Ok(overload) = self.overload(types) else { return Ok(types.to_vec()) };
         Ok(types.iter().zip(overload.takes).map(|(from, kind)| target(from, *kind)).collect())
     }
 

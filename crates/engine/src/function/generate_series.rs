@@ -1,184 +1,243 @@
-//! `generate_series(start, stop [, step])` over integers, numerics, timestamps.
+//! `generate_series` as a table.
 //!
-//! The rows are made as they are read, so a long series takes no memory.
+//! ```text
+//! FROM generate_series(1, 3)                                   integers, numerics
+//! FROM generate_series(now() - interval '1 day', now(), '1 hour')   timestamps, by months and days in the session's zone
+//! ```
 
-use crate::function::context::clockface;
-use crate::text::read::interval_from_arrow;
-use crate::{Error, Result};
-use arrow::array::RecordBatch;
+use super::common::common_type;
+use super::context::clockface;
+use crate::error::{Error, Result};
+use crate::operator::cast::cast_value;
+use crate::operator::operand::{Kind, interval, timestamptz, type_name};
+use crate::text::read::{interval_from_arrow, parse_scalar};
+use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::streaming::StreamingTable;
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
+use datafusion::datasource::TableType;
 use datafusion::error::Result as DfResult;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
 use highwater_model::Interval;
-use highwater_model::time::{Zone, timestamp_plus_interval, timestamptz_plus_interval};
-use std::cmp::Ordering;
+use highwater_model::time::{Clockface, Zone, timestamptz_plus_interval};
+use parking_lot::RwLock;
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
-const BATCH_ROWS: usize = 8192;
+/// The table of a call.
+///
+/// # Errors
+/// 42883 when the arguments are of the wrong types, 22023 when the step is zero.
+pub fn generate_series(args: &[ScalarValue], state: &SessionState) -> Result<Arc<dyn TableProvider>> {
+    let clock = clockface(state.config_options())?;
+    let (data_type, steps) = steps(args, &clock)?;
+    let schema = Arc::new(Schema::new(vec![Field::new("generate_series", data_type, true)]));
+    Ok(Arc::new(Series { schema, steps }))
+}
 
-/// The table function.
-#[derive(Debug)]
-pub struct GenerateSeries;
+/// From where to where, and how.
+#[derive(Clone, Debug)]
+enum Steps {
+    Empty,
+    Number { at: i128, end: i128, step: i128 },
+    Time { at: i64, end: i64, step: Interval, zone: Zone },
+}
 
-impl TableFunctionImpl for GenerateSeries {
-    fn call_with_args(&self, args: TableFunctionArgs) -> DfResult<Arc<dyn TableProvider>> {
-        let values = args.exprs().iter().map(|e| match e {
-            Expr::Literal(value, _) => Ok(value.clone()),
-            other => Err(Error::unsupported(format!("generate_series needs constants, not {other}"))),
-        });
-        let values = values.collect::<Result<Vec<_>>>()?;
-        let zone = clockface(args.session().config_options())?.zone;
-        let series = Series::new(&values, zone)?;
-        let schema = series.schema();
-        Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(series)])?))
+impl Steps {
+    /// The next value.
+    fn next(&mut self) -> Result<Option<i128>> {
+        match self {
+            Steps::Empty => Ok(None),
+            Steps::Number { at, end, step } => {
+                if (*step > 0 && at > end) || (*step < 0 && at < end) {
+                    return Ok(None);
+                }
+                let value = *at;
+                *at = at.saturating_add(*step);
+                Ok(Some(value))
+            }
+            Steps::Time { at, end, step, zone } => {
+                let forward = step.approx_micros() > 0;
+                if (forward && at > end) || (!forward && at < end) {
+                    return Ok(None);
+                }
+                let value = *at;
+                let next = timestamptz_plus_interval(*at, step, zone)?;
+                // An infinite time stays where it is; it comes once.
+                if next == value {
+                    *self = Steps::Empty;
+                } else {
+                    *at = next;
+                }
+                Ok(Some(value.into()))
+            }
+        }
     }
 }
 
-/// What the series runs over.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Number(i128),
-    Local(Interval),
-    Zoned(Interval),
-}
-
-#[derive(Clone, Debug)]
-struct Series {
-    data_type: DataType,
-    /// `None` when an argument is NULL: no rows.
-    bounds: Option<(i128, i128)>,
-    step: Step,
-    zone: Zone,
-    schema: SchemaRef,
-}
-
-impl Series {
-    fn new(values: &[ScalarValue], zone: Zone) -> Result<Self> {
-        let types: Vec<DataType> = values.iter().map(ScalarValue::data_type).collect();
-        let wrong = || {
-            let names: Vec<String> = types
-                .iter()
-                .map(|t| highwater_store::schema::column_type(t).map_or_else(|| "unknown".to_owned(), |t| t.to_string()))
-                .collect();
-            Error::new("42883", format!("function generate_series({}) does not exist", names.join(", ")))
-        };
-        let (start, stop, step) = match values {
-            [start, stop] => (start, stop, None),
-            [start, stop, step] => (start, stop, Some(step)),
-            _ => return Err(wrong()),
-        };
-        let first = if start.is_null() { stop.data_type() } else { start.data_type() };
-        let data_type = match (&first, stop.data_type()) {
-            (DataType::Int16 | DataType::Int32, DataType::Int16 | DataType::Int32 | DataType::Null) => DataType::Int32,
-            (DataType::Int16 | DataType::Int32 | DataType::Int64, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Null) => DataType::Int64,
-            (DataType::Timestamp(_, zone), _) => DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, zone.clone()),
-            (DataType::Date32, _) => DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())),
-            (DataType::Decimal128(p, s), _) => DataType::Decimal128(*p, *s),
+fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
+    let types: Vec<DataType> = args.iter().map(ScalarValue::data_type).collect();
+    let wrong = || {
+        let names: Vec<String> = types.iter().map(type_name).collect();
+        Error::new("42883", format!("function generate_series({}) does not exist", names.join(", ")))
+            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    };
+    if !(2..=3).contains(&args.len()) {
+        return Err(wrong());
+    }
+    let ends = common_type(&types[..2], "generate_series", true).map_err(|_| wrong())?;
+    let read = |value: &ScalarValue, target: &DataType| -> Result<ScalarValue> {
+        match value {
+            ScalarValue::Utf8(Some(text)) => parse_scalar(text, target, clock),
+            other => match cast_value(&ColumnarValue::Scalar(other.clone()), target, 1, clock)? {
+                ColumnarValue::Scalar(value) => Ok(value),
+                ColumnarValue::Array(array) => Ok(ScalarValue::try_from_array(&array, 0)?),
+            },
+        }
+    };
+    let kind = Kind::of(&ends);
+    if kind.is_number() {
+        let all = common_type(&types, "generate_series", true).map_err(|_| wrong())?;
+        let out = match Kind::of(&all) {
+            Kind::SmallInt | Kind::Integer => DataType::Int32,
+            Kind::BigInt => DataType::Int64,
+            Kind::Numeric => all,
             _ => return Err(wrong()),
         };
         let number = |value: &ScalarValue| -> Result<Option<i128>> {
-            Ok(match value.cast_to(&data_type).map_err(|_| wrong())? {
-                ScalarValue::Int32(v) => v.map(i128::from),
-                ScalarValue::Int64(v) | ScalarValue::TimestampMicrosecond(v, _) => v.map(i128::from),
-                ScalarValue::Decimal128(v, ..) => v,
+            Ok(match read(value, &out)? {
+                ScalarValue::Int32(value) => value.map(i128::from),
+                ScalarValue::Int64(value) => value.map(i128::from),
+                ScalarValue::Decimal128(value, ..) => value,
                 _ => return Err(wrong()),
             })
         };
-        let bounds = number(start)?.zip(number(stop)?);
-        let interval = |value: &ScalarValue| match value {
-            ScalarValue::IntervalMonthDayNano(Some(v)) => Ok(interval_from_arrow(*v)),
-            ScalarValue::Utf8(Some(text)) => Interval::parse(text).map_err(|e| Error::new(e.sqlstate(), e.to_string())),
+        let one = match &out {
+            DataType::Decimal128(_, scale) => 10i128.pow(u32::from(scale.unsigned_abs())),
+            _ => 1,
+        };
+        let step = args.get(2).map_or(Ok(Some(one)), number)?;
+        let steps = match (number(&args[0])?, number(&args[1])?, step) {
+            (_, _, Some(0)) => return Err(Error::invalid_parameter("step size cannot equal zero")),
+            (Some(at), Some(end), Some(step)) => Steps::Number { at, end, step },
+            _ => Steps::Empty,
+        };
+        return Ok((out, steps));
+    }
+    let out = match kind {
+        Kind::Timestamp => ends,
+        // A date becomes the preferred of the types it can become.
+        Kind::Timestamptz | Kind::Date => timestamptz(),
+        _ => return Err(wrong()),
+    };
+    let Some(step) = args.get(2) else { return Err(wrong()) };
+    let time = |value: &ScalarValue| -> Result<Option<i64>> {
+        match read(value, &out)? {
+            ScalarValue::TimestampMicrosecond(value, _) => Ok(value),
             _ => Err(wrong()),
-        };
-        let (step, null_step) = match (&data_type, step) {
-            (_, Some(step)) if step.is_null() => (Step::Number(1), true),
-            (DataType::Timestamp(_, None), Some(step)) => (Step::Local(interval(step)?), false),
-            (DataType::Timestamp(_, Some(_)), Some(step)) => (Step::Zoned(interval(step)?), false),
-            (DataType::Timestamp(..), None) => return Err(wrong()),
-            (_, Some(step)) => (Step::Number(number(step)?.ok_or_else(wrong)?), false),
-            (DataType::Decimal128(_, scale), None) => (Step::Number(10i128.pow(u32::from(scale.unsigned_abs()))), false),
-            (_, None) => (Step::Number(1), false),
-        };
-        let zero = match step {
-            Step::Number(n) => n == 0,
-            Step::Local(i) | Step::Zoned(i) => i.approx_micros() == 0,
-        };
-        if zero {
+        }
+    };
+    let step = match read(step, &interval())? {
+        ScalarValue::IntervalMonthDayNano(step) => step.map(interval_from_arrow),
+        _ => return Err(wrong()),
+    };
+    let zone = if out == timestamptz() { clock.zone } else { Zone::UTC };
+    let steps = match (time(&args[0])?, time(&args[1])?, step) {
+        (_, _, Some(step)) if step.approx_micros() == 0 => {
             return Err(Error::invalid_parameter("step size cannot equal zero"));
         }
-        let schema = Arc::new(Schema::new(vec![Field::new("generate_series", data_type.clone(), true)]));
-        Ok(Series { data_type, bounds: bounds.filter(|_| !null_step), step, zone, schema })
+        (Some(at), Some(end), Some(step)) => Steps::Time { at, end, step, zone },
+        _ => Steps::Empty,
+    };
+    Ok((out, steps))
+}
+
+#[derive(Debug)]
+struct Series {
+    schema: SchemaRef,
+    steps: Steps,
+}
+
+#[async_trait]
+impl TableProvider for Series {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
     }
 
-    fn ascending(&self) -> bool {
-        match self.step {
-            Step::Number(n) => n > 0,
-            Step::Local(i) | Step::Zoned(i) => i.approx_micros() > 0,
-        }
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
     }
 
-    fn after(&self, at: i128) -> Option<i128> {
-        match self.step {
-            Step::Number(n) => at.checked_add(n),
-            Step::Local(i) => timestamp_plus_interval(i64::try_from(at).ok()?, &i).ok().map(i128::from),
-            Step::Zoned(i) => timestamptz_plus_interval(i64::try_from(at).ok()?, &i, &self.zone).ok().map(i128::from),
-        }
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let generator = Generator {
+            schema: Arc::clone(&self.schema),
+            rest: self.steps.clone(),
+            all: self.steps.clone(),
+            rows: session.config_options().execution.batch_size.get(),
+        };
+        let plan = LazyMemoryExec::try_new(Arc::clone(&self.schema), vec![Arc::new(RwLock::new(generator))])?;
+        Ok(Arc::new(plan.with_projection(projection.cloned())))
+    }
+}
+
+/// Makes the rows a batch at a time.
+#[derive(Clone, Debug)]
+struct Generator {
+    schema: SchemaRef,
+    rest: Steps,
+    all: Steps,
+    rows: usize,
+}
+
+impl fmt::Display for Generator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("generate_series")
+    }
+}
+
+impl LazyBatchGenerator for Generator {
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
-    /// Up to a batch of values from `at` on, and where to go on.
-    fn batch(&self, mut at: Option<i128>) -> DfResult<Option<(RecordBatch, Option<i128>)>> {
-        let Some((_, stop)) = self.bounds else { return Ok(None) };
-        let past = if self.ascending() { Ordering::Greater } else { Ordering::Less };
-        let mut values = Vec::new();
-        while let Some(value) = at.filter(|v| v.cmp(&stop) != past) {
-            if values.len() == BATCH_ROWS {
-                break;
-            }
-            values.push(self.scalar(value));
-            at = self.after(value);
+    fn generate_next_batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        let mut values = Vec::with_capacity(self.rows.min(8192));
+        while values.len() < self.rows
+            && let Some(value) = self.rest.next()?
+        {
+            values.push(value);
         }
         if values.is_empty() {
             return Ok(None);
         }
-        let array = ScalarValue::iter_to_array(values)?;
-        Ok(Some((RecordBatch::try_new(self.schema.clone(), vec![array])?, at)))
+        let data_type = self.schema.field(0).data_type();
+        // The values were made within the limits of their type.
+        let column: ArrayRef = match data_type {
+            DataType::Int32 => Arc::new(values.into_iter().map(|v| v as i32).collect::<Int32Array>()),
+            DataType::Int64 => Arc::new(values.into_iter().map(|v| v as i64).collect::<Int64Array>()),
+            DataType::Decimal128(..) => {
+                Arc::new(values.into_iter().map(Some).collect::<Decimal128Array>().with_data_type(data_type.clone()))
+            }
+            _ => {
+                let times = values.into_iter().map(|v| Some(v as i64)).collect::<TimestampMicrosecondArray>();
+                Arc::new(times.with_data_type(data_type.clone()))
+            }
+        };
+        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), vec![column])?))
     }
 
-    fn scalar(&self, value: i128) -> ScalarValue {
-        match &self.data_type {
-            DataType::Int32 => ScalarValue::Int32(i32::try_from(value).ok()),
-            DataType::Int64 => ScalarValue::Int64(i64::try_from(value).ok()),
-            DataType::Decimal128(p, s) => ScalarValue::Decimal128(Some(value), *p, *s),
-            DataType::Timestamp(_, zone) => ScalarValue::TimestampMicrosecond(i64::try_from(value).ok(), zone.clone()),
-            other => unreachable!("{other} is no type of a series"),
-        }
-    }
-}
-
-impl PartitionStream for Series {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let series = self.clone();
-        let start = self.bounds.map(|(start, _)| start);
-        let batches = futures::stream::try_unfold(start, move |at| {
-            let next = series.batch(at);
-            async move { next }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
-    }
-}
-
-impl Series {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+    fn reset_state(&self) -> Arc<RwLock<dyn LazyBatchGenerator>> {
+        Arc::new(RwLock::new(Generator { rest: self.all.clone(), ..self.clone() }))
     }
 }

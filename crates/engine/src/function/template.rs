@@ -554,8 +554,8 @@ fn number_to_char(values: &ArrayRef, row: usize, template: &str, out: &mut Strin
     let digits = digits_of(values, row, t.decimals);
     let overflow = digits.as_ref().is_none_or(|(_, whole, _)| whole != "0" && whole.len() > t.whole_digits);
     let (negative, whole, fraction) = digits.unwrap_or_default();
-    let zero = overflow || (whole.bytes().chain(fraction.bytes()).all(|b| b == b'0'));
-    let negative = negative && !zero || (negative && overflow);
+    let zero = !overflow && (whole.bytes().chain(fraction.bytes()).all(|b| b == b'0'));
+    let negative = negative && (overflow || !zero);
     let whole = if whole == "0" { String::new() } else { whole };
     // A digit for each place, from the left; nothing where the number has not begun.
     let first_zero = t.parts.iter().filter(|p| matches!(p, NumberPart::Nine | NumberPart::Zero | NumberPart::Point));

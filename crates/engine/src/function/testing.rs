@@ -1,12 +1,15 @@
 //! Asks DataFusion with our operators and functions, for the tests of this crate.
 
-use super::context::SessionClock;
+use super::context::{SessionClock, clockface};
 use crate::error::{Error, Result};
 use crate::operator::{PgMeaning, PgPlanner, rewrite_syntax};
 use crate::text::{Clockface, ColumnWriter};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::{TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::config::ConfigOptions;
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
@@ -19,6 +22,31 @@ use std::sync::Arc;
 
 /// 2024-02-29 13:37:00 UTC
 pub const NOW: i64 = 1_709_213_820_000_000;
+
+/// Our `generate_series` for a session of DataFusion's.
+#[derive(Debug)]
+struct Series;
+
+impl TableFunctionImpl for Series {
+    fn call_with_args(&self, args: TableFunctionArgs) -> datafusion::error::Result<Arc<dyn TableProvider>> {
+        let session = args.session();
+        let state = session.as_any().downcast_ref::<SessionState>().expect("the session is one of DataFusion's");
+        let clock = clockface(state.config_options())?;
+        let values = args.exprs().iter().map(|expr| {
+            let schema = DFSchema::empty();
+            let expr = PgMeaning::new(clock).rewrite_expr(expr.clone(), &schema)?;
+            let row = RecordBatch::try_new_with_options(
+                Arc::new(arrow::datatypes::Schema::empty()),
+                vec![],
+                &RecordBatchOptions::new().with_row_count(Some(1)),
+            )?;
+            let value = state.create_physical_expr(expr, &schema)?.evaluate(&row)?.into_array(1)?;
+            Ok(ScalarValue::try_from_array(&value, 0)?)
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
+        Ok(super::table_function("generate_series").expect("it is ours")(&values, state)?)
+    }
+}
 
 #[derive(Debug)]
 struct Types;
@@ -107,23 +135,32 @@ async fn answer(zone: &str, sql: &str) -> Result<String> {
     for function in super::all() {
         state.register_udf(function)?;
     }
+    for aggregate in super::aggregates() {
+        state.register_udaf(aggregate)?;
+    }
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(PgPlanner::new(clock))];
     planners.extend(state.expr_planners().iter().cloned());
-    let state = SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build();
+    let mut tables = state.table_functions().clone();
+    tables.insert(
+        "generate_series".to_owned(),
+        Arc::new(TableFunction::new("generate_series".to_owned(), Arc::new(Series))),
+    );
+    let state =
+        SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).with_table_functions(tables).build();
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|e| Error::syntax(e.to_string()))?;
     rewrite_syntax(&mut statements[0]);
     name_columns(&mut statements[0]);
     let plan = state.statement_to_plan(Statement::Statement(Box::new(statements.remove(0)))).await?;
     let plan = PgMeaning::new(clock).apply(plan)?;
     let batches = SessionContext::new_with_state(state).execute_logical_plan(plan).await?.collect().await?;
-    let mut out = Vec::new();
+    let (mut out, mut begun) = (Vec::new(), false);
     for batch in batches {
         let fields = batch.schema();
         let writers = batch.columns().iter().zip(fields.fields());
         let writers = writers.map(|(c, f): (_, &Arc<Field>)| ColumnWriter::new(c, f, clock.zone));
         let writers = writers.collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            if !out.is_empty() {
+            if std::mem::replace(&mut begun, true) {
                 out.push(b';');
             }
             for (i, writer) in writers.iter().enumerate() {

@@ -151,9 +151,10 @@ fn parts_of_times() {
             "86401.5|2|6",
         ),
         ("date_part('foo', now())", "22023 unit \"foo\" not recognized for type timestamp with time zone"),
-        ("date_part('hour', date '2024-01-01')", "0A000 unit \"hour\" not supported for type date"),
+        ("date_part('hour', date '2024-01-01')", "0"),
+        ("extract(hour FROM date '2024-01-01')", "0A000 unit \"hour\" not supported for type date"),
         ("date_part('year', timestamp 'infinity'), date_part('hour', timestamp 'infinity')", "Infinity|"),
-        ("extract(julian FROM date '2024-02-29')", "2460370.000000"),
+        ("extract(julian FROM date '2024-02-29'), extract(epoch FROM date '2024-02-29')", "2460370|1709164800"),
     ]);
     check_in(
         "Europe/Berlin",
@@ -280,5 +281,151 @@ fn templates_show_times_and_numbers() {
         ),
         ("to_date('2024-13-01', 'YYYY-MM-DD')", "22008 date/time field value out of range: \"2024-13-01\""),
         ("to_date('x', 'YYYY')", "22007 invalid value \"x\" for \"YYYY\""),
+    ]);
+}
+
+#[test]
+fn numbers_are_rounded_and_checked() {
+    check(&[
+        (
+            "round(2.5::float), round(-3.5::float), round(2.5), round(-2.5), round(2.567, 2), round(1234.5, -2)",
+            "2|-4|3|-3|2.57|1200",
+        ),
+        (
+            "trunc(2.9), trunc(-2.9::float), trunc(2.567, 1), ceil(2.1), floor(-2.1), ceil(-0.5), floor(7)",
+            "2|-2|2.5|3|-3|0|7",
+        ),
+        ("abs(-5), abs(-5.5), abs(-5.5::float), sign(-3), sign(2.5)", "5|5.5|5.5|-1|1"),
+        ("abs('-32768'::smallint)", "22003 smallint out of range"),
+        ("sqrt(4::float), sqrt(-1::float)", "2201F cannot take square root of a negative number"),
+        (
+            "sqrt(2::float), cbrt(27), power(2, 10), exp(0), ln(1::float), log(100::float)",
+            "1.4142135623730951|3|1024|1|0|2",
+        ),
+        ("ln(0::float)", "2201E cannot take logarithm of zero"),
+        ("log(-1.0)", "2201E cannot take logarithm of a negative number"),
+        ("power(0::float, -1)", "2201F zero raised to a negative power is undefined"),
+        ("power(-8::float, 0.5)", "2201F a negative number raised to a non-integer power yields a complex result"),
+        ("mod(7, 3), mod(-7, 3), mod(7.5, 2), div(7.5, 2)", "1|-1|1.5|3"),
+        ("mod(1, 0)", "22012 division by zero"),
+        ("width_bucket(5.35, 0.024, 10.06, 5), width_bucket(-1, 0, 10, 5), width_bucket(10, 0, 10, 5)", "3|0|6"),
+        (
+            "greatest(1, 2.5, 2), least('2024-01-02'::date, '2024-01-01'), coalesce(NULL, 5), nullif(3, 3)",
+            "2.5|2024-01-01|5|",
+        ),
+        ("coalesce(NULL::timestamptz, 'infinity'), coalesce(x, '5') FROM (SELECT 1 AS x) v", "infinity|1"),
+        ("coalesce(1, 'x')", "22P02 invalid input syntax for type integer: \"x\""),
+        ("coalesce(1, now())", "42804 COALESCE types integer and timestamp with time zone cannot be matched"),
+    ]);
+}
+
+#[test]
+fn texts_are_put_together() {
+    check(&[
+        (
+            "quote_ident('Foo bar'), quote_ident('foo'), quote_ident('select'), quote_literal(E'O\\'Reilly'), quote_nullable(NULL)",
+            "\"Foo bar\"|foo|\"select\"|'O''Reilly'|NULL",
+        ),
+        (
+            "format('Hello %s, %1$s', 'World'), format('%I = %L', 'a b', 'x''y'), format('|%10s|%-10s|', 'foo', 'bar'), format('%%')",
+            "Hello World, World|\"a b\" = 'x''y'||       foo|bar       ||%",
+        ),
+        ("format('%s %s', 1)", "22023 too few arguments for format()"),
+        ("concat('a', NULL, 1, 1.5::float, date '2024-01-01'), concat_ws(',', 'a', NULL, 2)", "a11.52024-01-01|a,2"),
+        (
+            "pg_size_pretty(1000::bigint), pg_size_pretty(20000::bigint), pg_size_pretty(123456789::bigint), pg_size_pretty((-20000)::bigint)",
+            "1000 bytes|20 kB|118 MB|-20 kB",
+        ),
+        (
+            "pg_typeof(1), pg_typeof(1.5), pg_typeof('2024-01-01'::timestamptz), pg_typeof(now() - now()), pg_typeof(1::bigint + 1), pg_typeof(1.5 * 2::float)",
+            "integer|numeric|timestamp with time zone|interval|bigint|double precision",
+        ),
+        ("length(gen_random_uuid()::text)", "36"),
+    ]);
+}
+
+#[test]
+fn series_are_generated() {
+    check(&[
+        ("* FROM generate_series(1, 3)", "1;2;3"),
+        ("i + 1 FROM generate_series(3, 1, -1) i", "4;3;2"),
+        ("x FROM generate_series(0, 1, 0.5) AS g(x)", "0.0;0.5;1.0"),
+        ("* FROM generate_series(3, 1)", ""),
+        ("* FROM generate_series(1, 3, 0)", "22023 step size cannot equal zero"),
+        ("count(*), sum(i) FROM generate_series(1, 100000) i", "100000|5000050000"),
+        (
+            "* FROM generate_series(timestamp '2024-01-31', '2024-04-01', '1 month')",
+            "2024-01-31 00:00:00;2024-02-29 00:00:00;2024-03-29 00:00:00",
+        ),
+        (
+            "t FROM generate_series(timestamptz '2024-03-30 23:00:00+00:00', timestamptz '2024-03-31 02:00:00+00:00', '1 hour') t",
+            "2024-03-30 23:00:00+00;2024-03-31 00:00:00+00;2024-03-31 01:00:00+00;2024-03-31 02:00:00+00",
+        ),
+        ("count(*) FROM generate_series(date '2024-01-01', date '2024-01-31', interval '1 day')", "31"),
+        ("* FROM generate_series(NULL, 3)", ""),
+    ]);
+    check_in(
+        "Europe/Berlin",
+        &[(
+            "t FROM generate_series(timestamptz '2024-03-30 11:00:00+00:00', timestamptz '2024-03-31 22:00:00+00:00', '1 day') t",
+            "2024-03-30 12:00:00+01;2024-03-31 12:00:00+02",
+        )],
+    );
+}
+
+#[test]
+fn aggregates_choose_count_and_sort() {
+    check(&[
+        ("first(v, t), last(v, t) FROM (VALUES (1, 10), (2, 5), (3, NULL), (4, 20), (5, 20)) x(v, t)", "2|5"),
+        ("first(v, t), last(v, t) FROM (VALUES (NULL, 1), (2, 5)) x(v, t)", "|2"),
+        ("first(v, t), last(v, t) FROM (SELECT 1 AS v, 1 AS t WHERE false) x", "|"),
+        (
+            "first(v, t), last(v, t) FILTER (WHERE v <> 'c') FROM (VALUES ('a', timestamp '2024-01-02'), ('b', timestamp '2024-01-01'), ('c', timestamp '2024-01-03')) x(v, t)",
+            "b|a",
+        ),
+        (
+            "g, first(v, t), last(v, t) FROM (SELECT i % 3 AS g, i AS v, -i AS t FROM generate_series(1, 1000) i) x GROUP BY g ORDER BY g",
+            "0|999|3;1|1000|1;2|998|2",
+        ),
+        (
+            "histogram(x, 0, 10, 5) FROM unnest(ARRAY[-0.1, 0, 1.9999, 2, 9.9999, 10, 11, NULL]::float[]) x",
+            "{1,3,1,0,0,1,2}",
+        ),
+        ("histogram(x, 1, 4, 3) FROM generate_series(0, 5) x", "{1,1,1,1,2}"),
+        ("histogram(x, 0, 10, 2) FROM generate_series(1, 0) x", ""),
+        ("histogram(NULL::float, 0, 10, 2)", "{0,1,0,0}"),
+        (
+            "g, histogram(x, 0, 6, 3) FROM (SELECT x % 2 AS g, x FROM generate_series(0, 9) x) q GROUP BY g ORDER BY g",
+            "0|{0,1,1,1,2};1|{0,1,1,1,2}",
+        ),
+        ("histogram(1, 10, 0, 5)", "22023 lower bound cannot exceed upper bound"),
+        ("histogram(1, 0, 10, 0)", "2201G count must be greater than zero"),
+        ("histogram(1, 0, 0, 5)", "2201G lower bound cannot equal upper bound"),
+        ("histogram('NaN'::float, 0, 10, 2)", "2201G operand, lower bound, and upper bound cannot be NaN"),
+        ("histogram('Infinity'::float, 0, 10, 2)", "{0,0,0,1}"),
+        (
+            "percentile_cont(0.5) WITHIN GROUP (ORDER BY x), percentile_disc(0.5) WITHIN GROUP (ORDER BY x), mode() WITHIN GROUP (ORDER BY x % 2) FROM generate_series(1, 4) x",
+            "2.5|2|0",
+        ),
+        ("percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC) FROM generate_series(1, 5) x", "4"),
+        (
+            "percentile_cont(ARRAY[0, 0.25, 1]) WITHIN GROUP (ORDER BY x), percentile_disc(ARRAY[0.5, 1]) WITHIN GROUP (ORDER BY x) FROM generate_series(1, 5) x",
+            "{1,2,5}|{3,5}",
+        ),
+        (
+            "percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM (VALUES (interval '1 day'), (interval '3 days')) v(x)",
+            "2 days",
+        ),
+        (
+            "percentile_cont(1.5) WITHIN GROUP (ORDER BY x) FROM generate_series(1, 5) x",
+            "22003 percentile value 1.5 is not between 0 and 1",
+        ),
+        (
+            "percentile_disc(0.5) WITHIN GROUP (ORDER BY x), mode() WITHIN GROUP (ORDER BY x) FROM (VALUES ('a'), ('b'), ('b'), (NULL)) v(x)",
+            "b|b",
+        ),
+        ("percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM generate_series(1, 0) x", ""),
+        ("every(x), bool_or(x), bool_and(x) FROM (VALUES (true), (false)) v(x)", "f|t|f"),
+        ("string_agg(x, ',' ORDER BY x DESC) FROM (VALUES ('a'), ('b'), (NULL)) v(x)", "b,a"),
     ]);
 }

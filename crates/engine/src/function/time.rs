@@ -393,30 +393,30 @@ fn justify_interval(i: &Interval) -> Result<Interval> {
 
 /// Whether a value can be infinite, and is not.
 trait Finite {
-    fn is_finite(self) -> bool;
+    fn is_finite(&self) -> bool;
 }
 
 impl Finite for i64 {
-    fn is_finite(self) -> bool {
-        self != i64::MAX && self != i64::MIN
+    fn is_finite(&self) -> bool {
+        *self != i64::MAX && *self != i64::MIN
     }
 }
 
 impl Finite for i32 {
-    fn is_finite(self) -> bool {
-        self != i32::MAX && self != i32::MIN
+    fn is_finite(&self) -> bool {
+        *self != i32::MAX && *self != i32::MIN
     }
 }
 
 impl Finite for IntervalMonthDayNano {
-    fn is_finite(self) -> bool {
+    fn is_finite(&self) -> bool {
         true
     }
 }
 
 fn is_finite<T: ArrowPrimitiveType<Native: Finite>>(call: &Call) -> Result<ColumnarValue> {
     rowwise(call.args, call.rows, |arrays, _| {
-        Ok(Arc::new(BooleanArray::from_unary(arrays[0].as_primitive::<T>(), Finite::is_finite)))
+        Ok(Arc::new(BooleanArray::from_unary(arrays[0].as_primitive::<T>(), |x| x.is_finite())))
     })
 }
 

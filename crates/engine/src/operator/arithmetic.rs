@@ -122,7 +122,7 @@ fn numeric_type(op: Op, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
         // PostgreSQL chooses a scale for each quotient, with at least 16 significant digits; a column has one.
         Op::Div => {
             let whole = p1 - s1 + s2;
-            (38, if whole <= 18 { 20.max(s1).max(s2) } else { 16.max(s1).max(s2) })
+            (whole, if whole <= 18 { 20.max(s1).max(s2) } else { 16.max(s1).max(s2) })
         }
         Op::Mod => ((p1 - s1).min(p2 - s2), s1.max(s2)),
         Op::Pow => (38, 16.max(s1)),

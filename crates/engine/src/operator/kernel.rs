@@ -131,10 +131,11 @@ where
         }
         (Argument::Array(l), Argument::Array(r)) => {
             let nulls = NullBuffer::union(l.nulls(), r.nulls());
-            let pairs = l.values().iter().zip(r.values()).enumerate();
+            let pairs = l.values().iter().zip(r.values());
             let values = match &nulls {
-                None => pairs.map(|(_, (l, r))| f(*l, *r)).collect::<Result<Vec<_>>>()?,
+                None => pairs.map(|(l, r)| f(*l, *r)).collect::<Result<Vec<_>>>()?,
                 Some(nulls) => pairs
+                    .enumerate()
                     .map(|(i, (l, r))| if nulls.is_valid(i) { f(*l, *r) } else { Ok(Default::default()) })
                     .collect::<Result<Vec<_>>>()?,
             };

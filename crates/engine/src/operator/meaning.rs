@@ -3,8 +3,9 @@
 use super::arithmetic::{Op, Operator as PgOperator};
 use super::cast::plan_cast;
 use super::operand::{Kind, Operand, retype_literal};
-use super::plan::{plan_binary, plan_comparison, plan_negative};
+use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
 use crate::error::Result;
+use crate::function::common::Common;
 use crate::function::define::Function;
 use crate::function::time_bucket::TimeBucket;
 use arrow::datatypes::DataType;
@@ -14,9 +15,11 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::time::Clockface;
+use std::cell::Cell;
+use std::sync::Arc;
 
 /// Gives a plan PostgreSQL's meaning.
 ///
@@ -40,21 +43,40 @@ impl PgMeaning {
     /// # Errors
     /// Those of [`super::plan_binary`] and [`super::plan_cast`].
     pub fn apply(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| self.apply_to_node(plan))?.data)
+        // The type of a recursive query is settled by its first part, before the second is planned.
+        let recursive = Cell::new(0usize);
+        let plan = plan.transform_down_up_with_subqueries(
+            |plan| {
+                recursive.set(recursive.get() + usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                Ok(Transformed::no(plan))
+            },
+            |plan| {
+                let retype = recursive.get() == 0;
+                recursive.set(recursive.get() - usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                self.apply_to_node(plan, retype)
+            },
+        )?;
+        Ok(plan.data)
     }
 
-    fn apply_to_node(&self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    fn apply_to_node(&self, plan: LogicalPlan, retype: bool) -> DfResult<Transformed<LogicalPlan>> {
         let mut schema = merge_schema(&plan.inputs());
         if let LogicalPlan::TableScan(scan) = &plan {
             let source = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
             schema.merge(&source);
         }
         // The types of VALUES are settled for all its rows, and LIMIT is a bigint.
-        let retype = !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_) | LogicalPlan::RecursiveQuery(_));
+        let retype = retype && !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_));
+        let sort = matches!(plan, LogicalPlan::Sort(_));
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
-            Ok(self.rewrite(expr, &schema, retype)?.update_data(|expr| name.restore(expr)))
+            let rewritten = self.rewrite(expr, &schema, retype)?;
+            if sort && Kind::of(&rewritten.data.get_type(&schema)?) == Kind::Interval {
+                // A month is 30 days here, which Arrow does not know.
+                return Ok(rewritten.update_data(|expr| interval_key().call(vec![expr])));
+            }
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
         })?
         .map_data(|plan| plan.recompute_schema())
     }
@@ -104,6 +126,14 @@ impl PgMeaning {
                 let planned = self.compare(op, &left, &right, schema)?;
                 Ok(planned.unwrap_or(Expr::BinaryExpr(BinaryExpr { left, op, right })))
             }
+            Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::AggregateFunction(call))
+            }
+            Expr::WindowFunction(mut call) if call.fun.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::WindowFunction(call))
+            }
             Expr::Case(case) => self.case(case, schema),
             Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
                 if let Some(operator) = func.inner().downcast_ref::<PgOperator>() {
@@ -119,16 +149,43 @@ impl PgMeaning {
                     if let Some(planned) = plan_binary(&op, args[0].clone(), args[1].clone(), schema, clock)? {
                         return Ok(planned);
                     }
-                } else if matches!(func.name(), "coalesce" | "nullif" | "greatest" | "least") {
-                    args = self.same_type(args, schema)?;
+                } else if let Some(common) = func.inner().downcast_ref::<Common>() {
+                    return common.settle(args, schema, clock);
                 } else if let Some(resolver) = func.inner().downcast_ref::<TimeBucket>() {
                     args = resolver.resolve(args, schema, clock)?;
                 } else if let Some(function) = func.inner().downcast_ref::<Function>() {
                     args = function.resolve(args, schema, clock)?;
+                    return self.settle(func, args, schema);
                 }
                 Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
             }
             other => Ok(other),
+        }
+    }
+
+    /// A call whose result has digits that its arguments tell.
+    fn settle(&self, func: Arc<ScalarUDF>, args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+        let digits = match (func.name(), args.as_slice()) {
+            ("round" | "trunc", [value, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => {
+                match value.get_type(schema)? {
+                    DataType::Decimal128(precision, scale) => {
+                        Some((precision as i8 - scale, (*places).clamp(0, 38) as i8))
+                    }
+                    _ => None,
+                }
+            }
+            // The seconds of a date are whole.
+            ("extract", [_, value]) if value.get_type(schema)? == DataType::Date32 => Some((19, 0)),
+            _ => None,
+        };
+        let call = Expr::ScalarFunction(ScalarFunction { func, args });
+        match digits {
+            Some((whole, scale)) => {
+                let scale = scale.min(38 - whole.clamp(0, 37));
+                let precision = (whole + 1 + scale).clamp(1, 38) as u8;
+                plan_cast(call, &DataType::Decimal128(precision, scale), schema, &self.clock)
+            }
+            None => Ok(call),
         }
     }
 
@@ -201,6 +258,13 @@ impl PgMeaning {
         }
         let else_expr = else_expr.map(|_| Box::new(results.next().expect("there is one result for each branch")));
         Ok(Expr::Case(Case { expr, when_then_expr, else_expr }))
+    }
+}
+
+/// Leaves `count(*)` the literal by which DataFusion knows it.
+fn count_star(args: &mut [Expr]) {
+    if let [Expr::Literal(value @ ScalarValue::Int32(Some(1)), _)] = args {
+        *value = ScalarValue::Int64(Some(1));
     }
 }
 

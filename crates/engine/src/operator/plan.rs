@@ -149,10 +149,11 @@ fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> 
     } else if op == Op::Mul && right.kind == Kind::Interval && left.kind.is_number() {
         left = left.widen(&DataType::Float64);
     }
-    if left.kind == Kind::Date && right.kind == Kind::SmallInt {
-        right = right.widen(&DataType::Int32);
-    } else if right.kind == Kind::Date && left.kind == Kind::SmallInt {
-        left = left.widen(&DataType::Int32);
+    // A bigint may be a literal of a subquery, which is an integer in PostgreSQL.
+    if left.kind == Kind::Date && right.kind.is_integer() {
+        right = convert(right, &DataType::Int32, clock)?;
+    } else if right.kind == Kind::Date && left.kind.is_integer() {
+        left = convert(left, &DataType::Int32, clock)?;
     }
     if op == Op::Sub && left.kind.is_datetime() && right.kind.is_datetime() && left.kind != right.kind {
         let target = if left.kind.max(right.kind) == Kind::Timestamptz { timestamptz() } else { timestamp() };
@@ -296,7 +297,7 @@ impl ScalarUDFImpl for Unary {
     }
 }
 
-/// `left op right` for a comparison; with any of the six, and IS [NOT] DISTINCT FROM.
+/// `left op right` for a comparison; with any of the six, and `IS [NOT] DISTINCT FROM`.
 ///
 /// # Errors
 /// 42883 when the types cannot be compared; those of reading a literal.

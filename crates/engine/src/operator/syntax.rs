@@ -9,16 +9,47 @@
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, UnaryOperator, Value, VisitMut, visit_expressions_mut,
+    FunctionArguments, Ident, Interval, ObjectName, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
 use std::ops::ControlFlow;
 
 /// Rewrites every expression in a statement, query or expression, before it is planned.
 pub fn rewrite_syntax<N: VisitMut>(node: &mut N) {
-    let _ = visit_expressions_mut(node, |expr| {
+    let _ = node.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         rewrite(expr);
-        ControlFlow::<()>::Continue(())
-    });
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        name_column(factor);
+        ControlFlow::Continue(())
+    }
+}
+
+/// A function in FROM that gives one column calls it by its alias: `FROM generate_series(1, 3) i` has a column `i`.
+fn name_column(factor: &mut TableFactor) {
+    let alias = match factor {
+        TableFactor::Table { args: Some(_), alias: Some(alias), name, .. } if has_one_column(name) => alias,
+        TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } if array_exprs.len() == 1 => alias,
+        _ => return,
+    };
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+    }
+}
+
+fn has_one_column(name: &ObjectName) -> bool {
+    let bare = name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default();
+    matches!(bare.as_str(), "generate_series" | "unnest" | "show_chunks" | "drop_chunks")
 }
 
 /// Functions with named arguments: name, parameters in order, and what stands for one that is not given.

@@ -17,7 +17,8 @@ fn integers_overflow_and_divide_as_in_postgresql() {
         ("x + y FROM (VALUES (1, 2), (NULL, 3)) v(x, y)", "3;"),
         ("1.0::float / 0", "22012 division by zero"),
         ("1e308 * 10::float / 1", "Infinity"),
-        ("-(-2147483648)", "22003 integer out of range"),
+        ("-(-2147483648), -(-2147483648)::bigint", "2147483648|2147483648"),
+        ("-(x::int) FROM (VALUES (-2147483648)) v(x)", "22003 integer out of range"),
         ("'3' + 4", "7"),
         ("4 * '3'", "12"),
         ("1 + 'x'", "22P02 invalid input syntax for type integer: \"x\""),
@@ -151,4 +152,31 @@ fn casts_are_postgresqls() {
             ("x::timestamptz FROM (VALUES ('2024-01-01')) v(x)", "2024-01-01 00:00:00-05"),
         ],
     );
+}
+
+#[test]
+fn queries_mean_what_they_mean_in_postgresql() {
+    check(&[
+        ("i, 10 / i FROM generate_series(1, 3) i WHERE i > 0 ORDER BY 10 / i", "3|3;2|5;1|10"),
+        ("CASE WHEN i = 0 THEN NULL ELSE 10 / i END FROM generate_series(0, 2) i", ";10;5"),
+        ("i FROM generate_series(1, 5) i WHERE i BETWEEN 2 AND 3 OR i = ANY(ARRAY[5]) ORDER BY i", "2;3;5"),
+        ("x.b + 1, pg_typeof(x.b + 1) FROM (SELECT 1 AS b) x", "2|integer"),
+        (
+            "sum(n), max(n) FROM (WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT n FROM t) q",
+            "15|5",
+        ),
+        ("i % 2 = 0 AS even, count(*) FROM generate_series(1, 3) i GROUP BY even ORDER BY even", "f|2;t|1"),
+        ("(i || ' days')::interval FROM generate_series(1, 2) i", "1 day;2 days"),
+        (
+            "date_trunc('hour', t) + interval '5 min' * floor(date_part('minute', t) / 5.0) FROM (VALUES (timestamp '2024-01-01 10:17')) v(t)",
+            "2024-01-01 10:15:00",
+        ),
+        (
+            "v FROM (VALUES (interval '1 month'), (interval '31 days'), (interval '29 days')) x(v) ORDER BY v",
+            "29 days;1 mon;31 days",
+        ),
+        ("count(*) OVER (), count(*) FILTER (WHERE i > 1) OVER () FROM generate_series(1, 2) i", "2|1;2|1"),
+        ("1.0 / 3.0 * 3.0", "0.999999999999999999990"),
+        ("date '2024-02-28' + i FROM generate_series(1, 2) i", "2024-02-29;2024-03-01"),
+    ]);
 }

@@ -17,7 +17,12 @@ use highwater_store::schema::arrow_type;
 ///
 /// # Errors
 /// Those of reading a literal.
-pub fn read(query: &ast::Query, columns: &[Column], parameters: &[ScalarValue], clock: Clockface) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+pub fn read(
+    query: &ast::Query,
+    columns: &[Column],
+    parameters: &[ScalarValue],
+    clock: Clockface,
+) -> Result<Option<(Vec<ArrayRef>, usize)>> {
     let SetExpr::Values(values) = query.body.as_ref() else { return Ok(None) };
     let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
     if !plain || values.rows.iter().any(|row| row.content.len() != columns.len()) {

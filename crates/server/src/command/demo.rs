@@ -24,8 +24,7 @@ const FROM_AGGREGATE: &str = "SELECT bucket, avg_flow_rate, max_motor_temp FROM 
      WHERE well_id = 'WELL-001' AND bucket >= date_trunc('hour', now()) - INTERVAL '24 hours' ORDER BY bucket";
 const FROM_ROWS: &str = "SELECT time_bucket('1 hour', timestamp) AS bucket, avg(flow_rate), max(motor_temp) FROM esp_telemetry \
      WHERE well_id = 'WELL-001' AND timestamp >= date_trunc('hour', now()) - INTERVAL '24 hours' GROUP BY bucket ORDER BY bucket";
-const FLEET_FROM_AGGREGATE: &str =
-    "SELECT bucket, sum(readings), avg(avg_oil_rate), max(max_motor_temp) FROM telemetry_daily GROUP BY bucket ORDER BY bucket";
+const FLEET_FROM_AGGREGATE: &str = "SELECT bucket, sum(readings), avg(avg_oil_rate), max(max_motor_temp) FROM telemetry_daily GROUP BY bucket ORDER BY bucket";
 const FLEET_FROM_ROWS: &str = "SELECT time_bucket('1 day', timestamp) AS bucket, count(*), avg(oil_rate), max(motor_temp) \
      FROM esp_telemetry GROUP BY bucket ORDER BY bucket";
 
@@ -59,7 +58,9 @@ impl Demo {
                     self.given.data_dir = Some(dir.path().to_owned());
                     Some(dir)
                 }
-                Err(e) => return fail(format!("cannot make a temporary directory: {e}"), Some("Give one with --data-dir.")),
+                Err(e) => {
+                    return fail(format!("cannot make a temporary directory: {e}"), Some("Give one with --data-dir."));
+                }
             },
         };
         self.given.log_level.get_or_insert_with(|| "warn".to_owned());
@@ -139,7 +140,9 @@ impl Demo {
         }
         println!("\ntry   psql -h {} -p {} -U postgres", server.pg_addr().ip(), server.pg_addr().port());
         println!("      SELECT * FROM telemetry_hourly WHERE well_id = 'WELL-001' ORDER BY bucket DESC LIMIT 5;");
-        println!("      SELECT view_name, watermark, pending_ranges FROM timescaledb_information.continuous_aggregates;");
+        println!(
+            "      SELECT view_name, watermark, pending_ranges FROM timescaledb_information.continuous_aggregates;"
+        );
         match self.seconds {
             Some(seconds) => println!("stopping in {seconds} s"),
             None => println!("Ctrl-C stops it"),
@@ -151,11 +154,13 @@ impl Demo {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64);
         let mut wells = Wells::new(usize::from(self.wells), i64::from(self.days), now);
         let bar = ProgressBar::new(wells.rows());
-        if let Ok(style) = ProgressStyle::with_template("loading readings {bar:40} {human_pos}/{human_len} rows  {per_sec}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("loading readings {bar:40} {human_pos}/{human_len} rows  {per_sec}")
+        {
             bar.set_style(style);
         }
         let begun = Instant::now();
-        let prepared = session.prepare("COPY esp_telemetry FROM STDIN WITH (FORMAT csv)", &[]).await?;
+        let prepared = session.parse("COPY esp_telemetry FROM STDIN WITH (FORMAT csv)")?;
         let Outcome::CopyIn(mut copy) = session.execute(&prepared, Vec::new()).await? else {
             return Err(highwater::Error::internal("COPY FROM STDIN takes data"));
         };
@@ -163,7 +168,10 @@ impl Demo {
         // The next day is made while this one is read.
         let mut next = make_day(&mut wells);
         while let Some((csv, rows)) = next {
-            let (made, read) = tokio::join!(async { tokio::task::block_in_place(|| make_day(&mut wells)) }, session.copy_data(&mut copy, csv));
+            let (made, read) = tokio::join!(
+                async { tokio::task::block_in_place(|| make_day(&mut wells)) },
+                session.copy_data(&mut copy, csv)
+            );
             read?;
             loaded += rows;
             bar.set_position(loaded);
@@ -190,7 +198,7 @@ async fn median(session: &mut Session, sql: &str) -> highwater::Result<f64> {
     let mut times = Vec::new();
     for _ in 0..7 {
         let begun = Instant::now();
-        let prepared = session.prepare(sql, &[]).await?;
+        let prepared = session.parse(sql)?;
         if let Outcome::Rows { mut rows, .. } = session.execute(&prepared, Vec::new()).await? {
             while let Some(batch) = rows.next().await {
                 batch?;

@@ -8,6 +8,7 @@ use pgwire::tokio::tokio_rustls::server::TlsStream;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
@@ -190,6 +191,11 @@ impl Io {
             }
         }
         Ok(())
+    }
+
+    /// Ends the connection, so that an encrypted client knows that nothing was cut off.
+    pub async fn close(&mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.stream.shutdown()).await;
     }
 
     /// Sends what was written when it is much.

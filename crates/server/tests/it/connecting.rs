@@ -228,8 +228,7 @@ async fn a_running_statement_is_cancelled() {
 async fn a_statement_ends_when_its_client_goes_away() {
     let server = TestServer::start_with(|settings| settings.max_connections = 1).await;
     let mut raw = Raw::start(&server).await;
-    raw.send(&Raw::message('Q', format!("{ENDLESS}\0").as_bytes())).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    raw.begin(ENDLESS).await;
     drop(raw);
     let deadline = Instant::now() + Duration::from_secs(10);
     while server.config().connect(NoTls).await.is_err() {
@@ -244,8 +243,7 @@ async fn stopping_ends_idle_clients_and_long_statements() {
     let server = TestServer::start_with(|settings| settings.shutdown_grace = Seconds(0.2)).await;
     let mut idle = Raw::start(&server).await;
     let mut busy = Raw::start(&server).await;
-    busy.send(&Raw::message('Q', format!("{ENDLESS}\0").as_bytes())).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    busy.begin(ENDLESS).await;
     let address = server.pg_addr();
     let began = Instant::now();
     server.stop().await;

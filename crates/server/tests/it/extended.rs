@@ -5,6 +5,8 @@ use crate::{TestServer, database_error, number};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
+type Messages<'a> = &'a [(char, &'a [u8])];
+
 const SYNC: (char, &[u8]) = ('S', b"");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -153,7 +155,7 @@ async fn what_is_not_there_is_named() {
     let server = TestServer::start().await;
     let mut raw = Raw::start(&server).await;
     let bind_to_missing: &[u8] = b"\0nothing\0\0\0\0\0\0\0";
-    let cases: [(&[(char, &[u8])], &str); 7] = [
+    let cases: [(Messages, &str); 7] = [
         (&[('B', bind_to_missing)], "26000"),
         (&[('D', b"Snothing\0")], "26000"),
         (&[('D', b"Pnothing\0")], "34000"),

@@ -67,6 +67,13 @@ impl Raw {
         self.send(&bytes).await;
     }
 
+    /// Sends a statement that is not answered soon.
+    pub async fn begin(&mut self, sql: &str) {
+        self.send(&Raw::message('Q', format!("{sql}\0").as_bytes())).await;
+        let answered = tokio::time::timeout(Duration::from_millis(300), self.stream.peek(&mut [0])).await;
+        assert!(answered.is_err(), "{:?}", self.next().await);
+    }
+
     /// The next message; `None` when the server ended the connection.
     pub async fn next(&mut self) -> Option<Message> {
         let read = async {

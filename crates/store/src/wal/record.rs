@@ -91,7 +91,7 @@ enum Head {
     Delete { table: TableId, touched: RangeSet, body: u64 },
     Truncate { table: TableId },
     DropChunks { table: TableId, ranges: RangeSet },
-    Settle { cagg: CaggId, ranges: RangeSet, again: RangeSet },
+    Settle { cagg: CaggId, ranges: RangeSet, again: RangeSet, at: i64 },
     Dirty { cagg: CaggId, ranges: RangeSet },
     Freeze { cagg: CaggId, ranges: RangeSet },
 }
@@ -114,8 +114,8 @@ impl Head {
             Op::Delete { table, touched, .. } => Head::Delete { table: *table, touched: touched.clone(), body: body() },
             Op::Truncate { table } => Head::Truncate { table: *table },
             Op::DropChunks { table, ranges } => Head::DropChunks { table: *table, ranges: ranges.clone() },
-            Op::Settle { cagg, ranges, again } => {
-                Head::Settle { cagg: *cagg, ranges: ranges.clone(), again: again.clone() }
+            Op::Settle { cagg, ranges, again, at } => {
+                Head::Settle { cagg: *cagg, ranges: ranges.clone(), again: again.clone(), at: *at }
             }
             Op::Dirty { cagg, ranges } => Head::Dirty { cagg: *cagg, ranges: ranges.clone() },
             Op::Freeze { cagg, ranges } => Head::Freeze { cagg: *cagg, ranges: ranges.clone() },
@@ -141,7 +141,7 @@ impl Head {
             }
             Head::Truncate { table } => Op::Truncate { table },
             Head::DropChunks { table, ranges } => Op::DropChunks { table, ranges },
-            Head::Settle { cagg, ranges, again } => Op::Settle { cagg, ranges, again },
+            Head::Settle { cagg, ranges, again, at } => Op::Settle { cagg, ranges, again, at },
             Head::Dirty { cagg, ranges } => Op::Dirty { cagg, ranges },
             Head::Freeze { cagg, ranges } => Op::Freeze { cagg, ranges },
         })

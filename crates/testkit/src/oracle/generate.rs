@@ -18,7 +18,12 @@ pub fn history(seed: u64) -> History {
     let tables: Vec<Table> = names[..count].iter().map(|name| table(&mut random, name, center)).collect();
     let buffer_bytes = *random.pick(&[16 << 10, 64 << 10, 1 << 20]);
     let inline_bytes = *random.pick(&[1 << 10, 4 << 10, 1 << 20]);
+    // Each history does some things often and others never, so that what rarely meets does meet.
+    let mut often = |weights: &[usize]| weights.iter().map(|w| w * *random.pick(&[0, 1, 1, 2, 4])).collect();
+    let (steps_often, statements_often) = (often(&STEPS), often(&STATEMENTS));
     let mut generator = Generator {
+        steps_often,
+        statements_often,
         cursors: tables.iter().map(|table| table.center).collect(),
         times: tables.iter().map(|table| vec![table.center]).collect(),
         tables: Arc::new(tables),
@@ -47,7 +52,16 @@ pub fn table(random: &mut Random, name: &'static str, center: i64) -> Table {
     Table { name, kind, keyed: random.chance(35), chunk, center }
 }
 
+/// How often a history does a statement, BEGIN and the like, wait, write a checkpoint, restart, crash.
+const STEPS: [usize; 6] = [60, 20, 3, 3, 2, 5];
+
+/// How often a statement is an INSERT, UPDATE, DELETE, TRUNCATE, a refresh, CREATE, DROP and ALTER of an
+/// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy.
+const STATEMENTS: [usize; 12] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2];
+
 struct Generator {
+    steps_often: Vec<usize>,
+    statements_often: Vec<usize>,
     random: Random,
     tables: Arc<Vec<Table>>,
     /// Where rows in order come next.
@@ -88,7 +102,7 @@ impl Generator {
     fn step(&mut self) {
         let session = usize::from(self.random.chance(30));
         let random = &mut self.random;
-        let step = match random.weighted(&[76, 14, 3, 3, 2, 5]) {
+        let step = match random.weighted(&self.steps_often) {
             1 => {
                 let action = self.control(session);
                 Step::Do(session, action)
@@ -149,7 +163,7 @@ impl Generator {
     /// Any statement; with `whole` only such as are one transaction.
     fn statement(&mut self, whole: bool) -> Action {
         let table = self.random.below(self.tables.len());
-        match self.random.weighted(&[34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2]) {
+        match self.random.weighted(&self.statements_often) {
             0 => self.insert(),
             1 => Action::Update { table, selection: self.selection(table), set: self.set(table) },
             2 => Action::Delete { table, selection: self.selection(table) },

@@ -42,9 +42,13 @@ impl Random {
         &of[self.below(of.len())]
     }
 
-    /// The index of one of them, each as likely as its weight says.
+    /// The index of one of them, each as likely as its weight says; the first when none is likely.
     pub fn weighted(&mut self, weights: &[usize]) -> usize {
-        let mut at = self.below(weights.iter().sum());
+        let sum: usize = weights.iter().sum();
+        if sum == 0 {
+            return 0;
+        }
+        let mut at = self.below(sum);
         for (i, weight) in weights.iter().enumerate() {
             if at < *weight {
                 return i;

@@ -324,6 +324,7 @@ impl Shadow {
             }
             Change::Alter(name, materialized_only) => self.state(name)?.materialized_only = *materialized_only,
             Change::Policy(name, start, end) => self.state(name)?.policy = Some((*start, *end)),
+            Change::Settle(_, buckets) if buckets.is_empty() => {}
             Change::Settle(name, buckets) => {
                 let state = self.state(name)?;
                 let definition = state.definition.clone();

@@ -49,7 +49,9 @@ impl Wells {
     /// `wells` wells over the `days` days before `now_micros` (microseconds since 1970 UTC).
     pub fn new(wells: usize, days: i64, now_micros: i64) -> Self {
         let mut random = StdRng::seed_from_u64(42);
-        let levels = (0..wells).map(|_| METRICS.map(|(mean, spread, ..)| (mean + spread * noise(&mut random)).max(mean * 0.2))).collect();
+        let levels = (0..wells)
+            .map(|_| METRICS.map(|(mean, spread, ..)| (mean + spread * noise(&mut random)).max(mean * 0.2)))
+            .collect();
         let phases = (0..wells).map(|_| random.random::<f64>() * std::f64::consts::TAU).collect();
         let first_minute = now_micros.div_euclid(60_000_000) - days * MINUTES_PER_DAY;
         Wells { levels, phases, random, first_minute, day: 0, days }
