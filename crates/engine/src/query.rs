@@ -16,13 +16,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -197,7 +198,8 @@ impl Planner {
             state.config_mut().options_mut().execution.target_partitions = 1;
         }
         let optimized = state.optimize(&plan)?;
-        Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
+        let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+        Ok(physical.transform_up(let_others_in)?.data)
     }
 
     /// Runs a physical plan.
@@ -394,6 +396,16 @@ fn parser_options() -> ParserOptions {
         enable_options_value_normalization: false,
         collect_spans: false,
         default_null_ordering: NullOrdering::NullsMax,
+    }
+}
+
+/// A join can make rows for ever out of one batch of a scan: it must let cancelling have its turn too.
+fn let_others_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>, DataFusionError> {
+    match plan.name() {
+        "CrossJoinExec" | "NestedLoopJoinExec" | "HashJoinExec" | "SortMergeJoinExec" | "UnnestExec" => {
+            Ok(Transformed::yes(Arc::new(CooperativeExec::new(plan))))
+        }
+        _ => Ok(Transformed::no(plan)),
     }
 }
 

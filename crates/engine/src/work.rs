@@ -254,7 +254,7 @@ pub fn not_an_aggregate(table: &Table, catalog: &highwater_model::Catalog) -> Er
     let over: Vec<&str> = catalog.caggs_over(table.id).map(|c| c.name.as_str()).collect();
     let error = Error::new("22023", format!("relation \"{}\" is not a continuous aggregate", table.name));
     match over.as_slice() {
-        [] => error,
+        [] => error.hint("SELECT view_name FROM timescaledb_information.continuous_aggregates lists those there are."),
         names => error.hint(format!("Continuous aggregates over it: {}.", names.join(", "))),
     }
 }

@@ -390,6 +390,7 @@ fn complete(
 }
 
 fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
+    check_times(table, batch)?;
     for (column, array) in table.columns.iter().zip(batch.columns()) {
         let time = table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id);
         if (column.not_null || time) && array.null_count() > 0 {
@@ -405,6 +406,16 @@ fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The beginning of time has no chunk; its end has one, because the future is where data goes.
+fn check_times(table: &Table, batch: &RecordBatch) -> Result<()> {
+    let Some(hypertable) = table.hypertable.as_ref().filter(|h| !h.time_type.is_integer()) else { return Ok(()) };
+    let Some(position) = table.position(hypertable.time_column) else { return Ok(()) };
+    match times(batch.column(position)).contains(&Some(i64::MIN)) {
+        true => Err(Error::new("22008", "timestamp out of range")),
+        false => Ok(()),
+    }
 }
 
 fn shown_row(batch: &RecordBatch, row: usize) -> String {
