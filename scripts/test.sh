@@ -32,6 +32,7 @@ tools() {
     local missing=()
     command -v cc >/dev/null || missing+=(build-essential)
     command -v psql >/dev/null || missing+=(postgresql-client)
+    command -v openssl >/dev/null || missing+=(openssl)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
         local sudo=()

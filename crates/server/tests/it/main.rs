@@ -1,5 +1,6 @@
 //! The server as clients see it: a real one in this process, tokio-postgres, and bare sockets for what no client sends.
 
+mod docs;
 mod command;
 mod connecting;
 mod copy;
