@@ -9,13 +9,19 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use highwater_store::{Store, Transaction};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The names of an instance's databases, shared by all of them.
+pub type Databases = Arc<parking_lot::RwLock<BTreeSet<String>>>;
 
 /// A database.
 #[derive(Debug)]
 pub struct Engine {
     /// Its name.
     pub name: String,
+    /// The databases of the instance.
+    pub databases: Databases,
     /// Its data.
     pub store: Arc<Store>,
     /// Its clock.
@@ -27,7 +33,7 @@ pub struct Engine {
 
 impl Engine {
     /// A database over an open store.
-    pub fn new(name: &str, store: Arc<Store>, clock: Arc<dyn highwater_store::Clock>, memory_limit: usize) -> Result<Arc<Self>> {
+    pub fn new(name: &str, databases: Databases, store: Arc<Store>, clock: Arc<dyn highwater_store::Clock>, memory_limit: usize) -> Result<Arc<Self>> {
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc()?;
         let mut config = SessionConfig::new().with_target_partitions(threads()).with_information_schema(false);
         let options = config.options_mut();
@@ -40,7 +46,7 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_default_features()
             .build();
-        Ok(Arc::new(Engine { name: name.to_owned(), store, clock, state: crate::state::register(state), refreshing: tokio::sync::Mutex::new(()) }))
+        Ok(Arc::new(Engine { name: name.to_owned(), databases, store, clock, state: crate::state::register(state), refreshing: tokio::sync::Mutex::new(()) }))
     }
 
     /// The planning configuration for a statement.
