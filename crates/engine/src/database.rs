@@ -10,13 +10,19 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use highwater_store::{Store, Transaction};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The names of an instance's databases, shared by all of them.
+pub type Databases = Arc<parking_lot::RwLock<BTreeSet<String>>>;
 
 /// A database.
 #[derive(Debug)]
 pub struct Engine {
     /// Its name.
     pub name: String,
+    /// The databases of the instance.
+    pub databases: Databases,
     /// Its data.
     pub store: Arc<Store>,
     /// Its clock.
@@ -30,6 +36,7 @@ impl Engine {
     /// A database over an open store.
     pub fn new(
         name: &str,
+        databases: Databases,
         store: Arc<Store>,
         clock: Arc<dyn highwater_store::Clock>,
         memory_limit: usize,
@@ -46,6 +53,7 @@ impl Engine {
             SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
         Ok(Arc::new(Engine {
             name: name.to_owned(),
+            databases,
             store,
             clock,
             state: crate::state::register(state),

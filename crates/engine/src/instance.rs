@@ -1,6 +1,6 @@
 //! A data directory with its databases.
 
-use crate::database::Engine;
+use crate::database::{Databases, Engine};
 use crate::session::Session;
 use crate::{Error, Result, job};
 use highwater_store::disk::{Disk, Local, Memory};
@@ -70,6 +70,8 @@ impl std::fmt::Debug for Disks {
 pub struct Instance {
     options: InstanceOptions,
     databases: Mutex<BTreeMap<String, Arc<Engine>>>,
+    /// The names of the databases, for those who cannot wait.
+    names: Databases,
     closing: AtomicBool,
     /// Held shared by running jobs, so that closing can wait for them.
     pub(crate) running: RwLock<()>,
@@ -100,6 +102,7 @@ impl Instance {
         let instance = Arc::new(Instance {
             options,
             databases: Mutex::default(),
+            names: Databases::default(),
             closing: AtomicBool::new(false),
             running: RwLock::default(),
         });
@@ -121,11 +124,13 @@ impl Instance {
         };
         let store =
             tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
-        let engine = Engine::new(name, store, self.options.clock.clone(), self.options.memory_limit)?;
+        let engine =
+            Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
         if self.options.scheduler {
             job::schedule(self, &engine);
         }
         self.databases.lock().await.insert(name.to_owned(), engine);
+        self.names.write().insert(name.to_owned());
         Ok(())
     }
 
@@ -189,6 +194,7 @@ impl Instance {
             return Err(Error::new("55006", format!("database \"{name}\" is being accessed by other users")));
         }
         let engine = databases.remove(name).expect("it was just found");
+        self.names.write().remove(name);
         tokio::task::block_in_place(|| engine.store.close())?;
         drop(engine);
         if let Some(dir) = &self.options.data_dir {

@@ -31,8 +31,8 @@ use futures::{StreamExt, TryStreamExt};
 use highwater_model::{ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Scans of fewer rows than this are not worth a second thread.
 const PARALLEL_ROWS: u64 = 200_000;
@@ -51,6 +51,7 @@ pub struct Planner {
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     depth: AtomicUsize,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
+    known: OnceLock<Arc<information::Known>>,
 }
 
 impl Planner {
@@ -74,6 +75,7 @@ impl Planner {
             row_ids: false,
             overrides: HashMap::new(),
             depth: AtomicUsize::new(0),
+            known: OnceLock::new(),
         }
     }
 
@@ -126,11 +128,18 @@ impl Planner {
         &self.user
     }
 
+    /// What the system's views and functions answer from.
+    pub fn known(&self) -> &Arc<information::Known> {
+        self.known.get_or_init(|| Arc::new(information::Known::of(self)))
+    }
+
     /// Plans a query. Columns have PostgreSQL's names, repeated ones marked; see [`names::displayed`].
     pub fn plan_query(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
         let mut query = query.clone();
-        meaning::prepare(&mut query);
+        // Named first: what is rewritten would be named after something else.
         names::name_columns(&mut query);
+        information::clients::prepare(&mut query);
+        meaning::prepare(&mut query);
         let statement = ast::Statement::Query(Box::new(query));
         let mut context = PlannerContext::new().with_prepare_param_data_types(
             parameters
@@ -146,6 +155,7 @@ impl Planner {
     /// Plans the expressions of a statement over rows of `schema`.
     pub fn plan_expr(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let mut expr = expr.clone();
+        information::clients::prepare(&mut expr);
         meaning::prepare(&mut expr);
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
@@ -197,8 +207,7 @@ impl Planner {
         if scanned_rows(&plan) < PARALLEL_ROWS {
             state.config_mut().options_mut().execution.target_partitions = 1;
         }
-        let optimized = state.optimize(&plan)?;
-        let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+        let physical = information::apply::physical(&plan, &state).await?;
         Ok(physical.transform_up(let_others_in)?.data)
     }
 
@@ -319,6 +328,10 @@ impl ContextProvider for Planner {
             .into_iter()
             .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state))
             .collect::<Result<Vec<_>>>()?;
+        if let Some(function) = information::table_function(bare) {
+            let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
+            return Ok(provider_as_source(function(self.known(), &values)?));
+        }
         match crate::function::table_function(bare) {
             Some(function) => {
                 let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;

@@ -486,7 +486,8 @@ fn conflicts(mine: &Recent, theirs: &Recent) -> bool {
     });
     let writes = |r: &Recent, table: &TableId| r.inserted.contains(table) || r.deleted.contains_key(table);
     let truncated = mine.truncated.iter().any(|table| theirs.truncated.contains(table) || writes(theirs, table));
-    let uses = |r: &Recent, table: &TableId| writes(r, table) || r.truncated.contains(table) || r.sources.contains(table);
+    let uses =
+        |r: &Recent, table: &TableId| writes(r, table) || r.truncated.contains(table) || r.sources.contains(table);
     let redefined =
         |a: &Recent, b: &Recent| a.changed.iter().any(|key| matches!(key, ObjectKey::Table(id) if uses(b, id)));
     let settled = mine.settled.iter().any(|(cagg, ranges)| {

@@ -85,7 +85,7 @@ macro_rules! row {
 pub(crate) use row;
 
 /// The Arrow type of a PostgreSQL type.
-fn arrow_type(name: &str) -> DataType {
+pub fn arrow_type(name: &str) -> DataType {
     if let Some(item) = name.strip_suffix("[]") {
         return DataType::List(Arc::new(Field::new("item", arrow_type(item), true)));
     }

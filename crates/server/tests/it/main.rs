@@ -1,9 +1,9 @@
 //! The server as clients see it: a real one in this process, tokio-postgres, and bare sockets for what no client sends.
 
-mod docs;
 mod command;
 mod connecting;
 mod copy;
+mod docs;
 mod extended;
 mod http;
 mod raw;

@@ -1,0 +1,345 @@
+//! `information_schema`: the same in the standard's words.
+
+use crate::Result;
+use crate::information::relations::{Kind, Relation};
+use crate::information::rows::{Cell, Columns, Row, row, table};
+use crate::information::{Known, timescale, types};
+use crate::query::Planner;
+use datafusion::catalog::TableProvider;
+use std::sync::Arc;
+
+type View = (&'static str, Columns, fn(&Known) -> Vec<Row>);
+
+const VIEWS: &[View] = &[
+    ("tables", TABLES, tables),
+    ("columns", COLUMNS, columns),
+    ("schemata", SCHEMATA, schemata),
+    ("views", VIEW_COLUMNS, views_of),
+    ("table_constraints", TABLE_CONSTRAINTS, table_constraints),
+    ("key_column_usage", KEY_COLUMN_USAGE, key_column_usage),
+    ("constraint_column_usage", CONSTRAINT_COLUMN_USAGE, |_| Vec::new()),
+    ("referential_constraints", REFERENTIAL_CONSTRAINTS, |_| Vec::new()),
+    ("sequences", SEQUENCES, |_| Vec::new()),
+    ("routines", ROUTINES, |_| Vec::new()),
+    ("information_schema_catalog_name", &[("catalog_name", "name")], |known| vec![row![&known.database]]),
+];
+
+/// The names and columns of all views.
+pub fn views() -> impl Iterator<Item = (&'static str, Columns)> {
+    VIEWS.iter().map(|(name, columns, _)| (*name, *columns))
+}
+
+/// The rows of a view, if there is one of this name.
+pub fn provider(planner: &Planner, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    let view = VIEWS.iter().find(|(view, ..)| *view == name);
+    view.map(|(_, columns, rows)| table(columns, rows(planner.known()))).transpose()
+}
+
+/// Tables and views; aggregates and indexes are not in the standard, but tools list columns by these views, so
+/// aggregates are here as views.
+fn listed(known: &Known) -> impl Iterator<Item = &Relation> {
+    known.relations().iter().filter(|r| !matches!(r.kind, Kind::Index(..)))
+}
+
+const TABLES: Columns = &[
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("table_type", "text"),
+    ("self_referencing_column_name", "name"),
+    ("reference_generation", "text"),
+    ("user_defined_type_catalog", "name"),
+    ("user_defined_type_schema", "name"),
+    ("user_defined_type_name", "name"),
+    ("is_insertable_into", "text"),
+    ("is_typed", "text"),
+    ("commit_action", "text"),
+];
+
+fn tables(known: &Known) -> Vec<Row> {
+    listed(known)
+        .map(|r| {
+            let is_table = matches!(r.kind, Kind::Table(_) | Kind::SystemTable);
+            row![
+                &known.database,
+                &r.schema,
+                &r.name,
+                if is_table { "BASE TABLE" } else { "VIEW" },
+                Cell::Null,
+                Cell::Null,
+                Cell::Null,
+                Cell::Null,
+                Cell::Null,
+                if matches!(r.kind, Kind::Table(_)) { "YES" } else { "NO" },
+                "NO",
+                Cell::Null,
+            ]
+        })
+        .collect()
+}
+
+const COLUMNS: Columns = &[
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("column_name", "name"),
+    ("ordinal_position", "int4"),
+    ("column_default", "text"),
+    ("is_nullable", "text"),
+    ("data_type", "text"),
+    ("character_maximum_length", "int4"),
+    ("character_octet_length", "int4"),
+    ("numeric_precision", "int4"),
+    ("numeric_precision_radix", "int4"),
+    ("numeric_scale", "int4"),
+    ("datetime_precision", "int4"),
+    ("interval_type", "text"),
+    ("interval_precision", "int4"),
+    ("character_set_catalog", "name"),
+    ("character_set_schema", "name"),
+    ("character_set_name", "name"),
+    ("collation_catalog", "name"),
+    ("collation_schema", "name"),
+    ("collation_name", "name"),
+    ("domain_catalog", "name"),
+    ("domain_schema", "name"),
+    ("domain_name", "name"),
+    ("udt_catalog", "name"),
+    ("udt_schema", "name"),
+    ("udt_name", "name"),
+    ("scope_catalog", "name"),
+    ("scope_schema", "name"),
+    ("scope_name", "name"),
+    ("maximum_cardinality", "int4"),
+    ("dtd_identifier", "text"),
+    ("is_self_referencing", "text"),
+    ("is_identity", "text"),
+    ("identity_generation", "text"),
+    ("identity_start", "text"),
+    ("identity_increment", "text"),
+    ("identity_maximum", "text"),
+    ("identity_minimum", "text"),
+    ("identity_cycle", "text"),
+    ("is_generated", "text"),
+    ("generation_expression", "text"),
+    ("is_updatable", "text"),
+];
+
+fn columns(known: &Known) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for relation in listed(known) {
+        for column in &relation.attributes {
+            let (name, is_array) = types::by_oid(column.type_oid).map_or(("text", false), |(t, a)| (t.name, a));
+            let data_type = if is_array { "ARRAY".to_owned() } else { types::format_type(column.type_oid, None) };
+            let (precision, radix, scale) = match (name, column.modifier) {
+                _ if is_array => (None, None, None),
+                ("int2", _) => (Some(16), Some(2), Some(0)),
+                ("int4", _) => (Some(32), Some(2), Some(0)),
+                ("int8", _) => (Some(64), Some(2), Some(0)),
+                ("float4", _) => (Some(24), Some(2), None),
+                ("float8", _) => (Some(53), Some(2), None),
+                ("numeric", m) if m >= 4 => (Some(((m - 4) >> 16) & 0xffff), Some(10), Some((m - 4) & 0x7ff)),
+                ("numeric", _) => (None, Some(10), None),
+                _ => (None, None, None),
+            };
+            let digits = match name {
+                "timestamp" | "timestamptz" | "time" | "timetz" | "interval" if !is_array => Some(6),
+                "date" if !is_array => Some(0),
+                _ => None,
+            };
+            let mut row = row![
+                &known.database,
+                &relation.schema,
+                &relation.name,
+                &column.name,
+                column.number,
+                column.default.as_ref(),
+                if column.not_null { "NO" } else { "YES" },
+                data_type,
+                Cell::Null,
+                (name == "text" && !is_array).then_some(1 << 30),
+                precision,
+                radix,
+                scale,
+                digits,
+            ];
+            row.extend(vec![Cell::Null; 11]);
+            row.extend(row![
+                &known.database,
+                "pg_catalog",
+                if is_array { format!("_{name}") } else { name.to_owned() }
+            ]);
+            row.extend(vec![Cell::Null; 4]);
+            row.extend(row![column.number.to_string(), "NO", "NO"]);
+            row.extend(vec![Cell::Null; 5]);
+            row.extend(row![
+                "NO",
+                "NEVER",
+                Cell::Null,
+                if matches!(relation.kind, Kind::Table(_)) { "YES" } else { "NO" }
+            ]);
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+const SCHEMATA: Columns = &[
+    ("catalog_name", "name"),
+    ("schema_name", "name"),
+    ("schema_owner", "name"),
+    ("default_character_set_catalog", "name"),
+    ("default_character_set_schema", "name"),
+    ("default_character_set_name", "name"),
+    ("sql_path", "text"),
+];
+
+fn schemata(known: &Known) -> Vec<Row> {
+    let schema =
+        |name: String| row![&known.database, name, timescale::OWNER, Cell::Null, Cell::Null, Cell::Null, Cell::Null];
+    known.schemas().into_keys().map(schema).collect()
+}
+
+const VIEW_COLUMNS: Columns = &[
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("view_definition", "text"),
+    ("check_option", "text"),
+    ("is_updatable", "text"),
+    ("is_insertable_into", "text"),
+    ("is_trigger_updatable", "text"),
+    ("is_trigger_deletable", "text"),
+    ("is_trigger_insertable_into", "text"),
+];
+
+fn views_of(known: &Known) -> Vec<Row> {
+    let views = listed(known).filter(|r| matches!(r.kind, Kind::View(_) | Kind::Cagg(_) | Kind::SystemView));
+    views
+        .map(|r| row![&known.database, &r.schema, &r.name, r.definition(), "NONE", "NO", "NO", "NO", "NO", "NO"])
+        .collect()
+}
+
+const TABLE_CONSTRAINTS: Columns = &[
+    ("constraint_catalog", "name"),
+    ("constraint_schema", "name"),
+    ("constraint_name", "name"),
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("constraint_type", "text"),
+    ("is_deferrable", "text"),
+    ("initially_deferred", "text"),
+    ("enforced", "text"),
+    ("nulls_distinct", "text"),
+];
+
+/// The indexes that stand for keys, with their relations.
+fn keys(known: &Known) -> impl Iterator<Item = (&Relation, &highwater_model::Table, &highwater_model::Index)> {
+    known.relations().iter().filter_map(|relation| match &relation.kind {
+        Kind::Index(table, index) if index.constraint || index.primary => Some((relation, table.as_ref(), index)),
+        _ => None,
+    })
+}
+
+fn table_constraints(known: &Known) -> Vec<Row> {
+    let database = &known.database;
+    keys(known)
+        .map(|(_, table, index)| {
+            let kind = if index.primary { "PRIMARY KEY" } else { "UNIQUE" };
+            let nulls = (!index.primary).then_some("YES");
+            row![
+                database,
+                &table.schema,
+                &index.name,
+                database,
+                &table.schema,
+                &table.name,
+                kind,
+                "NO",
+                "NO",
+                "YES",
+                nulls
+            ]
+        })
+        .collect()
+}
+
+const KEY_COLUMN_USAGE: Columns = &[
+    ("constraint_catalog", "name"),
+    ("constraint_schema", "name"),
+    ("constraint_name", "name"),
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("column_name", "name"),
+    ("ordinal_position", "int4"),
+    ("position_in_unique_constraint", "int4"),
+];
+
+fn key_column_usage(known: &Known) -> Vec<Row> {
+    let database = &known.database;
+    let mut rows = Vec::new();
+    for (relation, table, index) in keys(known) {
+        for column in &relation.attributes {
+            rows.push(row![
+                database,
+                &table.schema,
+                &index.name,
+                database,
+                &table.schema,
+                &table.name,
+                &column.name,
+                column.number,
+                Cell::Null
+            ]);
+        }
+    }
+    rows
+}
+
+const CONSTRAINT_COLUMN_USAGE: Columns = &[
+    ("table_catalog", "name"),
+    ("table_schema", "name"),
+    ("table_name", "name"),
+    ("column_name", "name"),
+    ("constraint_catalog", "name"),
+    ("constraint_schema", "name"),
+    ("constraint_name", "name"),
+];
+
+const REFERENTIAL_CONSTRAINTS: Columns = &[
+    ("constraint_catalog", "name"),
+    ("constraint_schema", "name"),
+    ("constraint_name", "name"),
+    ("unique_constraint_catalog", "name"),
+    ("unique_constraint_schema", "name"),
+    ("unique_constraint_name", "name"),
+    ("match_option", "text"),
+    ("update_rule", "text"),
+    ("delete_rule", "text"),
+];
+
+const SEQUENCES: Columns = &[
+    ("sequence_catalog", "name"),
+    ("sequence_schema", "name"),
+    ("sequence_name", "name"),
+    ("data_type", "text"),
+    ("start_value", "text"),
+    ("minimum_value", "text"),
+    ("maximum_value", "text"),
+    ("increment", "text"),
+    ("cycle_option", "text"),
+];
+
+const ROUTINES: Columns = &[
+    ("specific_catalog", "name"),
+    ("specific_schema", "name"),
+    ("specific_name", "name"),
+    ("routine_catalog", "name"),
+    ("routine_schema", "name"),
+    ("routine_name", "name"),
+    ("routine_type", "text"),
+    ("data_type", "text"),
+    ("routine_definition", "text"),
+];
