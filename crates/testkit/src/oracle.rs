@@ -19,6 +19,7 @@
 //! the same in every run.
 
 pub mod calendar;
+pub mod concurrent;
 pub mod definition;
 pub mod generate;
 pub mod history;

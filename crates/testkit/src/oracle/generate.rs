@@ -6,7 +6,8 @@ use super::history::{Action, History, SESSIONS, Selection, Set, Step};
 use super::random::Random;
 use std::sync::Arc;
 
-const KEYS: [&str; 4] = ["a", "b", "c", ""];
+/// The keys that rows have.
+pub const KEYS: [&str; 4] = ["a", "b", "c", ""];
 
 /// The history of a seed.
 pub fn history(seed: u64) -> History {

@@ -96,23 +96,38 @@ struct Block {
     failed: bool,
 }
 
+/// An instance on a simulated disk.
+///
+/// * `buffer_bytes`, `inline_bytes` – as in [`StoreOptions`].
+///
+/// # Errors
+/// When what is on the disk cannot be opened.
+pub async fn open(
+    disk: &Arc<Faulty>,
+    clock: &Arc<ManualClock>,
+    buffer_bytes: usize,
+    inline_bytes: usize,
+) -> Result<Arc<Instance>, Error> {
+    let disk = disk.clone();
+    let options = InstanceOptions {
+        disks: Some(Disks(Arc::new(move |_| disk.clone() as Arc<dyn Disk>))),
+        scheduler: false,
+        store: StoreOptions {
+            buffer_bytes,
+            inline_bytes,
+            checkpoint_wal_bytes: 1 << 20,
+            wal_file_bytes: 64 << 10,
+            ..StoreOptions::default()
+        },
+        clock: clock.clone(),
+        ..InstanceOptions::in_memory()
+    };
+    Instance::open(options).await
+}
+
 impl Open {
     async fn new(history: &History, disk: &Arc<Faulty>, clock: &Arc<ManualClock>) -> Result<Open, Error> {
-        let disk = disk.clone();
-        let options = InstanceOptions {
-            disks: Some(Disks(Arc::new(move |_| disk.clone() as Arc<dyn Disk>))),
-            scheduler: false,
-            store: StoreOptions {
-                buffer_bytes: history.buffer_bytes,
-                inline_bytes: history.inline_bytes,
-                checkpoint_wal_bytes: 1 << 20,
-                wal_file_bytes: 64 << 10,
-                ..StoreOptions::default()
-            },
-            clock: clock.clone(),
-            ..InstanceOptions::in_memory()
-        };
-        let instance = Instance::open(options).await?;
+        let instance = open(disk, clock, history.buffer_bytes, history.inline_bytes).await?;
         let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             sessions.push(instance.session("postgres", "postgres").await?);
@@ -426,7 +441,7 @@ impl<'a> Run<'a> {
 }
 
 /// Compares rows, clean buckets and names with a version of the store.
-fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> {
+pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> {
     let catalog = snapshot.catalog();
     let failed = |e: highwater_store::Error| format!("cannot be read: {e}");
     let user_tables = catalog.tables.values().filter(|table| table.schema == "public");
@@ -514,7 +529,7 @@ fn values_of(row: &Row) -> Vec<Value> {
 }
 
 /// Compares what a real-time aggregate shows, all of it and some.
-async fn compare_shown(
+pub async fn compare_shown(
     session: &mut Session,
     aggregate: &Aggregate,
     truth: &Grouped<super::value::Expected>,

@@ -50,3 +50,8 @@ fn every_seed<F: Future<Output = Result<usize, String>>>(name: &str, count: u64,
 fn after_any_history_aggregates_equal_their_rows() {
     every_seed("histories", 200, oracle::check);
 }
+
+#[test]
+fn beside_writers_refreshes_lose_nothing() {
+    every_seed("concurrent histories", 15, oracle::concurrent::check);
+}
