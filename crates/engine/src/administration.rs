@@ -15,11 +15,12 @@ use crate::query::{Planner, Relation};
 use crate::refresh::{self, Choice};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
-use crate::{define, job};
+use crate::{define, job, names};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 use highwater_model::time::{Clockface, Zone};
 use highwater_model::{ContinuousAggregate, Interval, Table, TimeType, refresh as arithmetic};
@@ -40,33 +41,108 @@ const FUNCTIONS: &[Function] = &[
     Function {
         name: "create_hypertable",
         parameters: &[
-            "relation", "time_column_name", "partitioning_column", "number_partitions", "associated_schema_name", "associated_table_prefix",
-            "chunk_time_interval", "create_default_indexes", "if_not_exists", "partitioning_func", "migrate_data", "dimension",
+            "relation",
+            "time_column_name",
+            "partitioning_column",
+            "number_partitions",
+            "associated_schema_name",
+            "associated_table_prefix",
+            "chunk_time_interval",
+            "create_default_indexes",
+            "if_not_exists",
+            "partitioning_func",
+            "migrate_data",
+            "dimension",
         ],
-        columns: &[("hypertable_id", "integer"), ("schema_name", "name"), ("table_name", "name"), ("created", "boolean")],
+        columns: &[
+            ("hypertable_id", "integer"),
+            ("schema_name", "name"),
+            ("table_name", "name"),
+            ("created", "boolean"),
+        ],
     },
-    Function { name: "set_chunk_time_interval", parameters: &["hypertable", "chunk_time_interval", "dimension_name"], columns: &[("set_chunk_time_interval", "void")] },
-    Function { name: "set_integer_now_func", parameters: &["hypertable", "integer_now_func", "replace_if_exists"], columns: &[("set_integer_now_func", "void")] },
-    Function { name: "drop_chunks", parameters: &["relation", "older_than", "newer_than", "verbose", "created_before", "created_after"], columns: &[("drop_chunks", "text")] },
-    Function { name: "show_chunks", parameters: &["relation", "older_than", "newer_than", "created_before", "created_after"], columns: &[("show_chunks", "text")] },
+    Function {
+        name: "set_chunk_time_interval",
+        parameters: &["hypertable", "chunk_time_interval", "dimension_name"],
+        columns: &[("set_chunk_time_interval", "void")],
+    },
+    Function {
+        name: "set_integer_now_func",
+        parameters: &["hypertable", "integer_now_func", "replace_if_exists"],
+        columns: &[("set_integer_now_func", "void")],
+    },
+    Function {
+        name: "drop_chunks",
+        parameters: &["relation", "older_than", "newer_than", "verbose", "created_before", "created_after"],
+        columns: &[("drop_chunks", "text")],
+    },
+    Function {
+        name: "show_chunks",
+        parameters: &["relation", "older_than", "newer_than", "created_before", "created_after"],
+        columns: &[("show_chunks", "text")],
+    },
     Function {
         name: "add_continuous_aggregate_policy",
-        parameters: &["continuous_aggregate", "start_offset", "end_offset", "schedule_interval", "if_not_exists", "initial_start", "timezone"],
+        parameters: &[
+            "continuous_aggregate",
+            "start_offset",
+            "end_offset",
+            "schedule_interval",
+            "if_not_exists",
+            "initial_start",
+            "timezone",
+        ],
         columns: &[("add_continuous_aggregate_policy", "integer")],
     },
-    Function { name: "remove_continuous_aggregate_policy", parameters: &["continuous_aggregate", "if_not_exists", "if_exists"], columns: &[("remove_continuous_aggregate_policy", "void")] },
+    Function {
+        name: "remove_continuous_aggregate_policy",
+        parameters: &["continuous_aggregate", "if_not_exists", "if_exists"],
+        columns: &[("remove_continuous_aggregate_policy", "void")],
+    },
     Function {
         name: "add_retention_policy",
-        parameters: &["relation", "drop_after", "if_not_exists", "schedule_interval", "initial_start", "timezone", "drop_created_before"],
+        parameters: &[
+            "relation",
+            "drop_after",
+            "if_not_exists",
+            "schedule_interval",
+            "initial_start",
+            "timezone",
+            "drop_created_before",
+        ],
         columns: &[("add_retention_policy", "integer")],
     },
-    Function { name: "remove_retention_policy", parameters: &["relation", "if_exists"], columns: &[("remove_retention_policy", "void")] },
+    Function {
+        name: "remove_retention_policy",
+        parameters: &["relation", "if_exists"],
+        columns: &[("remove_retention_policy", "void")],
+    },
     Function {
         name: "alter_job",
-        parameters: &["job_id", "schedule_interval", "max_runtime", "max_retries", "retry_period", "scheduled", "config", "next_start", "if_exists", "check_config", "fixed_schedule", "initial_start", "timezone"],
+        parameters: &[
+            "job_id",
+            "schedule_interval",
+            "max_runtime",
+            "max_retries",
+            "retry_period",
+            "scheduled",
+            "config",
+            "next_start",
+            "if_exists",
+            "check_config",
+            "fixed_schedule",
+            "initial_start",
+            "timezone",
+        ],
         columns: &[
-            ("job_id", "integer"), ("schedule_interval", "interval"), ("max_runtime", "interval"), ("max_retries", "integer"),
-            ("retry_period", "interval"), ("scheduled", "boolean"), ("config", "text"), ("next_start", "timestamptz"),
+            ("job_id", "integer"),
+            ("schedule_interval", "interval"),
+            ("max_runtime", "interval"),
+            ("max_retries", "integer"),
+            ("retry_period", "interval"),
+            ("scheduled", "boolean"),
+            ("config", "text"),
+            ("next_start", "timestamptz"),
         ],
     },
     Function { name: "delete_job", parameters: &["job_id"], columns: &[("delete_job", "void")] },
@@ -91,7 +167,9 @@ impl Arguments {
 
     fn text(&self, name: &str) -> Option<String> {
         match self.value(name)? {
-            ScalarValue::Utf8(Some(s)) | ScalarValue::LargeUtf8(Some(s)) | ScalarValue::Utf8View(Some(s)) => Some(s.clone()),
+            ScalarValue::Utf8(Some(s)) | ScalarValue::LargeUtf8(Some(s)) | ScalarValue::Utf8View(Some(s)) => {
+                Some(s.clone())
+            }
             other => Some(other.to_string()),
         }
     }
@@ -102,7 +180,9 @@ impl Arguments {
             Some(ScalarValue::Boolean(Some(b))) => Ok(*b),
             Some(ScalarValue::Utf8(Some(s))) if matches!(s.as_str(), "true" | "t" | "on") => Ok(true),
             Some(ScalarValue::Utf8(Some(s))) if matches!(s.as_str(), "false" | "f" | "off") => Ok(false),
-            Some(other) => Err(Error::new("42883", format!("{}: {name} must be a boolean, not {other}", self.function))),
+            Some(other) => {
+                Err(Error::new("42883", format!("{}: {name} must be a boolean, not {other}", self.function)))
+            }
         }
     }
 
@@ -148,8 +228,10 @@ fn whole_of(value: &ScalarValue) -> Option<i64> {
 /// as UTC.
 fn instant_of(value: &ScalarValue, time_type: TimeType, work: &Work) -> Result<i64> {
     let wrong = || {
-        let given = highwater_store::schema::column_type(&value.data_type()).map_or_else(|| "unknown".to_owned(), |t| t.to_string());
-        Error::invalid_parameter(format!("invalid time argument type \"{given}\"")).hint(format!("Try casting the argument to \"{}\".", time_type.column_type()))
+        let given = highwater_store::schema::column_type(&value.data_type())
+            .map_or_else(|| "unknown".to_owned(), |t| t.to_string());
+        Error::invalid_parameter(format!("invalid time argument type \"{given}\""))
+            .hint(format!("Try casting the argument to \"{}\".", time_type.column_type()))
     };
     if time_type.is_integer() {
         return match value {
@@ -182,6 +264,7 @@ pub async fn execute(work: &mut Work, query: &Query, parameters: &[ScalarValue])
         return Ok(query.clone());
     }
     let mut query = query.clone();
+    names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
@@ -196,11 +279,12 @@ pub async fn execute(work: &mut Work, query: &Query, parameters: &[ScalarValue])
 }
 
 /// The query with the places of its calls taken by no rows.
-pub fn described(query: &Query, _planner: &Planner) -> Result<Query> {
+pub fn described(query: &Query) -> Result<Query> {
     if !mentions(query) {
         return Ok(query.clone());
     }
     let mut query = query.clone();
+    names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
@@ -321,7 +405,13 @@ fn scalar_text(function: &Function, row: Option<&Vec<String>>) -> String {
         ([(_, column_type)], Some(row)) => format!("CAST({} AS {})", row[0], sql_type(column_type)),
         ([(_, column_type)], None) => format!("CAST(NULL AS {})", sql_type(column_type)),
         (_, Some(row)) => {
-            let cells: Vec<String> = row.iter().map(|c| if c == "NULL" { String::new() } else { c.trim_matches('\'').to_owned() }).collect();
+            let cell = |cell: &String| match cell.as_str() {
+                "NULL" => String::new(),
+                "true" => "t".to_owned(),
+                "false" => "f".to_owned(),
+                other => other.trim_matches('\'').to_owned(),
+            };
+            let cells: Vec<String> = row.iter().map(cell).collect();
             format!("'({})'", cells.join(",").replace('\'', "''"))
         }
         (_, None) => "CAST(NULL AS text)".to_owned(),
@@ -350,7 +440,12 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn read_arguments(planner: &Planner, function: &Function, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<Arguments> {
+fn read_arguments(
+    planner: &Planner,
+    function: &Function,
+    args: &[FunctionArg],
+    parameters: &[ScalarValue],
+) -> Result<Arguments> {
     read_named(planner, function.name, function.parameters, args, parameters)
 }
 
@@ -365,7 +460,9 @@ fn read_named(
     for (i, arg) in args.iter().enumerate() {
         let (name, expr) = match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => (names.get(i).copied(), expr),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => (names.iter().copied().find(|n| *n == ident(name)), expr),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => {
+                (names.iter().copied().find(|n| *n == ident(name)), expr)
+            }
             FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. } => {
                 (names.iter().copied().find(|n| *n == ident(name)), expr)
             }
@@ -389,12 +486,24 @@ fn read_named(
     Ok(arguments)
 }
 
-fn read_by_range(planner: &Planner, call: &ast::Function, parameters: &[ScalarValue]) -> Result<(String, Option<ScalarValue>)> {
+fn read_by_range(
+    planner: &Planner,
+    call: &ast::Function,
+    parameters: &[ScalarValue],
+) -> Result<(String, Option<ScalarValue>)> {
     if name_parts(&call.name).last().is_some_and(|n| n == "by_hash") {
-        return Err(Error::unsupported("hash partitioning is not supported").hint("Partition by time: by_range('time')."));
+        return Err(
+            Error::unsupported("hash partitioning is not supported").hint("Partition by time: by_range('time').")
+        );
     }
     let FunctionArguments::List(list) = &call.args else { return Err(Error::syntax("by_range needs a column")) };
-    let arguments = read_named(planner, "by_range", &["column_name", "partition_interval", "partition_func"], &list.args, parameters)?;
+    let arguments = read_named(
+        planner,
+        "by_range",
+        &["column_name", "partition_interval", "partition_func"],
+        &list.args,
+        parameters,
+    )?;
     let column = arguments.text("column_name").ok_or_else(|| Error::invalid_parameter("by_range needs a column"))?;
     Ok((column, arguments.value("partition_interval").cloned()))
 }
@@ -477,7 +586,8 @@ fn create_hypertable(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
         interval,
         migrate: arguments.truth("migrate_data")?,
         if_not_exists: arguments.truth("if_not_exists")?,
-        default_index: arguments.given("create_default_indexes").is_none() || arguments.truth("create_default_indexes")?,
+        default_index: arguments.given("create_default_indexes").is_none()
+            || arguments.truth("create_default_indexes")?,
         segment_by: Vec::new(),
     };
     let number = define::make_hypertable(work, &table, &partition)?;
@@ -516,7 +626,10 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
         }
         Some("run_job") => {
             let arguments = read_named(&work.planner(), "run_job", &["job_id"], &args, parameters)?;
-            let id = arguments.value("job_id").and_then(whole_of).ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
+            let id = arguments
+                .value("job_id")
+                .and_then(whole_of)
+                .ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
             job::run_now(work, highwater_model::JobId(i32::try_from(id).unwrap_or(i32::MAX))).await?;
         }
         _ => match define::find_function(work, &parts) {
@@ -533,7 +646,9 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
 }
 
 async fn refresh_continuous_aggregate(work: &mut Work, arguments: &Arguments) -> Result<()> {
-    let name = arguments.text("continuous_aggregate").ok_or_else(|| Error::invalid_parameter("invalid continuous aggregate"))?;
+    let name = arguments
+        .text("continuous_aggregate")
+        .ok_or_else(|| Error::invalid_parameter("invalid continuous aggregate"))?;
     let cagg = work.cagg_of(&parse::parse_name(&name)?)?;
     let time_type = cagg.bucket.time_type;
     let bound = |name: &str| arguments.value(name).map(|v| instant_of(v, time_type, work)).transpose();
@@ -550,7 +665,10 @@ async fn refresh_continuous_aggregate(work: &mut Work, arguments: &Arguments) ->
             let ranges = refresh::plan(work.transaction.version(), &cagg, window, choice);
             match ranges.is_empty() {
                 true => refresh::Refreshed::default(),
-                false => refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges).await?,
+                false => {
+                    refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges)
+                        .await?
+                }
             }
         }
     };
@@ -559,8 +677,10 @@ async fn refresh_continuous_aggregate(work: &mut Work, arguments: &Arguments) ->
     }
     let frozen = work.transaction.version().cagg(cagg.id).frozen.intersect(&refreshed.ranges);
     if !frozen.is_empty() {
-        work.notice(crate::error::Notice::new(format!("continuous aggregate \"{}\" keeps what dropped chunks held", cagg.name))
-            .detail("Rows of the refreshed window were dropped; their part of the aggregate is kept."));
+        work.notice(
+            crate::error::Notice::new(format!("continuous aggregate \"{}\" keeps what dropped chunks held", cagg.name))
+                .detail("Rows of the refreshed window were dropped; their part of the aggregate is kept."),
+        );
     }
     Ok(())
 }

@@ -16,7 +16,13 @@ pub fn assign(plan: LogicalPlan, columns: &[Column], table: &str, state: &Sessio
 }
 
 /// As [`assign`], leaving the first `skip` columns as they are.
-pub fn assign_after(plan: LogicalPlan, skip: usize, columns: &[Column], table: &str, state: &SessionState) -> Result<LogicalPlan> {
+pub fn assign_after(
+    plan: LogicalPlan,
+    skip: usize,
+    columns: &[Column],
+    table: &str,
+    state: &SessionState,
+) -> Result<LogicalPlan> {
     let schema = plan.schema().clone();
     let mut exprs = Vec::with_capacity(schema.fields().len());
     for (i, (qualifier, field)) in schema.iter().enumerate() {
@@ -59,7 +65,10 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
 fn assignable(from: &ColumnType, to: &ColumnType) -> bool {
     use ColumnType as T;
     let number = |t: &T| {
-        matches!(t, T::SmallInt | T::Integer | T::BigInt | T::Real | T::Double | T::Numeric { .. } | T::WideNumeric { .. })
+        matches!(
+            t,
+            T::SmallInt | T::Integer | T::BigInt | T::Real | T::Double | T::Numeric { .. } | T::WideNumeric { .. }
+        )
     };
     let moment = |t: &T| matches!(t, T::Date | T::Timestamp | T::Timestamptz);
     match (from, to) {

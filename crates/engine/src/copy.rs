@@ -5,7 +5,7 @@ use crate::session::RowStream;
 use crate::text::copy::{CopyOptions, CopyReader, CopyWriter};
 use crate::work::Work;
 use crate::write::{Gathered, named_columns, whole_rows};
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -41,7 +41,13 @@ impl std::fmt::Debug for Loading {
 
 impl Loading {
     /// Makes ready to read rows of these columns, or of all.
-    pub fn new(work: &Work, table: &Arc<Table>, names: &[String], options: &CopyOptions, filter: Option<&ast::Expr>) -> Result<Self> {
+    pub fn new(
+        work: &Work,
+        table: &Arc<Table>,
+        names: &[String],
+        options: &CopyOptions,
+        filter: Option<&ast::Expr>,
+    ) -> Result<Self> {
         let columns = match names {
             [] => table.columns.clone(),
             names => named_columns(table, names.iter().cloned())?,
@@ -110,7 +116,12 @@ impl Loading {
 }
 
 /// Turns rows into COPY data.
-pub fn unload(columns: SchemaRef, rows: RowStream, options: &CopyOptions, zone: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+pub fn unload(
+    columns: SchemaRef,
+    rows: RowStream,
+    options: &CopyOptions,
+    zone: &str,
+) -> Result<BoxStream<'static, Result<Bytes>>> {
     let zone = Zone::parse(zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?;
     let header = options.header;
     let writer = CopyWriter::new(options.clone(), zone)?;

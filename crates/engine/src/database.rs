@@ -1,8 +1,9 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
+use crate::Result;
+use crate::function::context::SessionClock;
 use crate::query::StatementTimes;
 use crate::setting::Settings;
-use crate::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -33,29 +34,46 @@ pub struct Engine {
 
 impl Engine {
     /// A database over an open store.
-    pub fn new(name: &str, databases: Databases, store: Arc<Store>, clock: Arc<dyn highwater_store::Clock>, memory_limit: usize) -> Result<Arc<Self>> {
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc()?;
+    pub fn new(
+        name: &str,
+        databases: Databases,
+        store: Arc<Store>,
+        clock: Arc<dyn highwater_store::Clock>,
+        memory_limit: usize,
+    ) -> Result<Arc<Self>> {
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc()?;
         let mut config = SessionConfig::new().with_target_partitions(threads()).with_information_schema(false);
         let options = config.options_mut();
         options.execution.time_zone = Some("UTC".to_owned());
         options.sql_parser.map_string_types_to_utf8view = false;
         options.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         options.optimizer.prefer_existing_sort = false;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .build();
-        Ok(Arc::new(Engine { name: name.to_owned(), databases, store, clock, state: crate::state::register(state), refreshing: tokio::sync::Mutex::new(()) }))
+        let state =
+            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        Ok(Arc::new(Engine {
+            name: name.to_owned(),
+            databases,
+            store,
+            clock,
+            state: crate::state::register(state),
+            refreshing: tokio::sync::Mutex::new(()),
+        }))
     }
 
     /// The planning configuration for a statement.
-    pub fn state(&self, settings: &Settings, _times: StatementTimes) -> SessionState {
+    pub fn state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
         let mut state = self.state.clone();
+        state.config_mut().options_mut().extensions.insert(SessionClock {
+            transaction_start_micros: times.transaction,
+            statement_start_micros: times.statement,
+        });
         let zone = settings.time_zone();
         if zone != "UTC" {
             state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
         }
+        // Expressions that are evaluated without a plan know the clock too.
+        state.mark_start_execution();
         state
     }
 

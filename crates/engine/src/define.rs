@@ -95,7 +95,16 @@ fn outside_of_block(work: &Work, what: &str) -> Result<()> {
 
 /// CREATE EXTENSION: what it would bring is built in.
 pub fn create_extension(work: &mut Work, name: &str, if_not_exists: bool) -> Result<Outcome> {
-    if !matches!(name, "timescaledb" | "timescaledb_toolkit" | "plpgsql" | "uuid-ossp" | "pgcrypto" | "btree_gist" | "pg_stat_statements") {
+    if !matches!(
+        name,
+        "timescaledb"
+            | "timescaledb_toolkit"
+            | "plpgsql"
+            | "uuid-ossp"
+            | "pgcrypto"
+            | "btree_gist"
+            | "pg_stat_statements"
+    ) {
         return Err(Error::unsupported(format!("extension \"{name}\" is not available")));
     }
     if work.transaction.version().catalog().extensions.contains(name) {
@@ -111,11 +120,14 @@ pub fn create_extension(work: &mut Work, name: &str, if_not_exists: bool) -> Res
 
 fn create_schema(work: &mut Work, name: &ast::SchemaName, if_not_exists: bool) -> Result<Outcome> {
     let name = match name {
-        ast::SchemaName::Simple(name) | ast::SchemaName::NamedAuthorization(name, _) => parse::name_parts(name).join("."),
+        ast::SchemaName::Simple(name) | ast::SchemaName::NamedAuthorization(name, _) => {
+            parse::name_parts(name).join(".")
+        }
         ast::SchemaName::UnnamedAuthorization(user) => ident(user),
     };
     if name.starts_with("pg_") {
-        return Err(Error::new("42939", format!("unacceptable schema name \"{name}\"")).detail("The prefix \"pg_\" is reserved for system schemas."));
+        return Err(Error::new("42939", format!("unacceptable schema name \"{name}\""))
+            .detail("The prefix \"pg_\" is reserved for system schemas."));
     }
     if work.transaction.version().catalog().schemas.contains_key(&name) {
         if !if_not_exists {
@@ -157,7 +169,8 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         .map(|(i, f)| highwater_model::Column {
             id: highwater_model::ColumnId(i as u32 + 1),
             name: view.columns.get(i).map_or_else(|| f.name().clone(), |c| ident(&c.name)),
-            column_type: highwater_store::schema::column_type(f.data_type()).unwrap_or(highwater_model::ColumnType::Text),
+            column_type: highwater_store::schema::column_type(f.data_type())
+                .unwrap_or(highwater_model::ColumnType::Text),
             not_null: false,
             default: None,
             missing: None,
@@ -185,9 +198,11 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
             .hint("Write it in SQL: LANGUAGE sql."));
     }
     let body = match &function.function_body {
-        Some(ast::CreateFunctionBody::AsBeforeOptions { body: e, .. } | ast::CreateFunctionBody::AsAfterOptions(e) | ast::CreateFunctionBody::Return(e)) => {
-            text_of(e)
-        }
+        Some(
+            ast::CreateFunctionBody::AsBeforeOptions { body: e, .. }
+            | ast::CreateFunctionBody::AsAfterOptions(e)
+            | ast::CreateFunctionBody::Return(e),
+        ) => text_of(e),
         _ => return Err(Error::unsupported("a function needs a body AS '…'")),
     };
     let mut arguments = Vec::new();
@@ -288,7 +303,8 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
         .filter(|t| t.schema == name && matches!(t.kind, TableKind::Table | TableKind::View(_)))
         .cloned()
         .collect();
-    if !cascade && !(caggs.is_empty() && tables.is_empty()) {
+    let is_empty = caggs.is_empty() && tables.is_empty();
+    if !is_empty && !cascade {
         return Err(Error::new("2BP01", format!("cannot drop schema {name} because other objects depend on it"))
             .hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }
@@ -301,7 +317,13 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
     work.change(CatalogChange::DropSchema(name.to_owned()))
 }
 
-fn drop_relation(work: &mut Work, object_type: &ObjectType, parts: &[String], if_exists: bool, cascade: bool) -> Result<()> {
+fn drop_relation(
+    work: &mut Work,
+    object_type: &ObjectType,
+    parts: &[String],
+    if_exists: bool,
+    cascade: bool,
+) -> Result<()> {
     let shown = parts.join(".");
     let kind = match object_type {
         ObjectType::Table => "table",
@@ -314,13 +336,17 @@ fn drop_relation(work: &mut Work, object_type: &ObjectType, parts: &[String], if
             work.notice(Notice::new(format!("{kind} \"{shown}\" does not exist, skipping")));
             return Ok(());
         }
-        Err(e) if e.sqlstate == "42P01" => return Err(Error::new("42P01", format!("{kind} \"{shown}\" does not exist"))),
+        Err(e) if e.sqlstate == "42P01" => {
+            return Err(Error::new("42P01", format!("{kind} \"{shown}\" does not exist")));
+        }
         Err(e) => return Err(e),
     };
     match (relation, object_type) {
         (Relation::Cagg(cagg), ObjectType::MaterializedView) => aggregate::drop_aggregate(work, &cagg, cascade),
-        (Relation::Cagg(_), ObjectType::View) => Err(Error::unsupported("cannot drop continuous aggregate using DROP VIEW")
-            .hint("Use DROP MATERIALIZED VIEW to drop a continuous aggregate.")),
+        (Relation::Cagg(_), ObjectType::View) => {
+            Err(Error::unsupported("cannot drop continuous aggregate using DROP VIEW")
+                .hint("Use DROP MATERIALIZED VIEW to drop a continuous aggregate."))
+        }
         (Relation::Cagg(cagg), _) => Err(Error::new("42809", format!("\"{}\" is not a table", cagg.name))
             .hint("Use DROP MATERIALIZED VIEW to remove a materialized view.")),
         (Relation::Table(table), ObjectType::Table) if !matches!(table.kind, TableKind::View(_)) => {

@@ -174,7 +174,9 @@ impl Definition {
                 self.state_of(StateSource::Count(call.clone()))
             }
             Some(kind) => match (numeric(kind), kind) {
-                (Some((argument, data_type)), _) => self.stats_state(argument, call.params.filter.clone(), kind.needs(), data_type),
+                (Some((argument, data_type)), _) => {
+                    self.stats_state(argument, call.params.filter.clone(), kind.needs(), data_type)
+                }
                 (None, stats::Kind::Count) => self.state_of(StateSource::Count(call.clone())),
                 (None, stats::Kind::Min | stats::Kind::Max) => self.state_of(StateSource::Extreme(call.clone(), kind)),
                 (None, _) => self.state_of(StateSource::Collect(call.clone())),
@@ -186,7 +188,13 @@ impl Definition {
         Ok(())
     }
 
-    fn stats_state(&mut self, argument: Expr, filter: Option<Box<Expr>>, needs: stats::Needs, data_type: DataType) -> usize {
+    fn stats_state(
+        &mut self,
+        argument: Expr,
+        filter: Option<Box<Expr>>,
+        needs: stats::Needs,
+        data_type: DataType,
+    ) -> usize {
         let same = self.states.iter_mut().position(|s| match &s.source {
             StateSource::Stats { argument: a, filter: f, .. } => *a == argument && *f == filter,
             _ => false,
@@ -231,8 +239,12 @@ impl Definition {
     pub fn partial(&self) -> Result<LogicalPlan> {
         let groups: Vec<Expr> =
             self.groups.iter().zip(self.group_names()).map(|(g, name)| g.clone().alias(name)).collect();
-        let states: Vec<Expr> =
-            self.states.iter().enumerate().map(|(i, s)| Ok(s.partial()?.alias(format!("_s{i}")))).collect::<Result<_>>()?;
+        let states: Vec<Expr> = self
+            .states
+            .iter()
+            .enumerate()
+            .map(|(i, s)| Ok(s.partial()?.alias(format!("_s{i}"))))
+            .collect::<Result<_>>()?;
         let plan = LogicalPlanBuilder::from(self.input.clone()).aggregate(groups, states)?;
         Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
     }
@@ -272,7 +284,8 @@ impl Definition {
             let value = self.final_of(planner, call)?;
             exprs.push(rename(cast_to(value, &wanted, &states)?, known(position)));
         }
-        let states_columns: Vec<String> = self.states.iter().flat_map(|s| s.columns.iter().map(|(n, _)| n.clone())).collect();
+        let states_columns: Vec<String> =
+            self.states.iter().flat_map(|s| s.columns.iter().map(|(n, _)| n.clone())).collect();
         exprs.extend(states_columns.iter().map(|name| bare(name.clone())));
         let values = LogicalPlanBuilder::from(states).project(exprs)?.build()?;
         // Then outputs, HAVING, groups and states side by side.
@@ -284,7 +297,11 @@ impl Definition {
                     Expr::Column(Column::new(qualifier, name)).alias(column.name)
                 }
                 Role::Output => {
-                    let (_, expr) = self.outputs.iter().find(|(name, _)| *name == column.name).expect("the layout has only outputs");
+                    let (_, expr) = self
+                        .outputs
+                        .iter()
+                        .find(|(name, _)| *name == column.name)
+                        .expect("the layout has only outputs");
                     expr.clone().alias(column.name)
                 }
                 Role::Visible => match &self.having {
@@ -308,7 +325,9 @@ impl Definition {
                 let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
                 finish.call((0..state.columns.len()).map(column).collect())
             }
-            StateSource::Collect(_) => collect::final_expr(&call.aggregate, self.input.schema(), column(0), planner.state())?,
+            StateSource::Collect(_) => {
+                collect::final_expr(&call.aggregate, self.input.schema(), column(0), planner.state())?
+            }
         })
     }
 
@@ -317,7 +336,8 @@ impl Definition {
         let mut columns = Vec::new();
         let mut groups_shown = BTreeSet::new();
         let keep = |arrow: &DataType, name: &str| {
-            column_type(arrow).ok_or_else(|| Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}")))
+            column_type(arrow)
+                .ok_or_else(|| Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}")))
         };
         for (name, expr) in &self.outputs {
             let group = match expr {
@@ -328,7 +348,11 @@ impl Definition {
                 Some(i) if groups_shown.insert(i) => Role::Group(i),
                 _ => Role::Output,
             };
-            columns.push(Finished { name: name.clone(), column_type: keep(&expr.get_type(&self.schema)?, name)?, role });
+            columns.push(Finished {
+                name: name.clone(),
+                column_type: keep(&expr.get_type(&self.schema)?, name)?,
+                role,
+            });
         }
         for (i, name) in self.group_names().into_iter().enumerate().filter(|(i, _)| !groups_shown.contains(i)) {
             let column_type = keep(self.schema.field(i).data_type(), &name)?;
@@ -364,12 +388,14 @@ impl Definition {
 
     /// The columns of partial states, for the table that keeps them frozen.
     pub fn partial_columns(&self) -> Result<Vec<(String, ColumnType)>> {
-        let groups = self.group_names().into_iter().enumerate().map(|(i, n)| (n, self.schema.field(i).data_type().clone()));
+        let groups =
+            self.group_names().into_iter().enumerate().map(|(i, n)| (n, self.schema.field(i).data_type().clone()));
         groups
             .chain(self.states.iter().flat_map(|s| s.columns.clone()))
             .map(|(name, arrow)| {
                 let kept = column_type(&arrow);
-                kept.map(|t| (name, t)).ok_or_else(|| Error::unsupported(format!("a state of type {arrow} cannot be kept")))
+                kept.map(|t| (name, t))
+                    .ok_or_else(|| Error::unsupported(format!("a state of type {arrow} cannot be kept")))
             })
             .collect()
     }
@@ -507,7 +533,9 @@ fn uncast(expr: &Expr) -> &Expr {
 }
 
 fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
-    let Expr::ScalarFunction(call) = expr.clone().unalias() else { return Err(Error::internal("the bucket is a call")) };
+    let Expr::ScalarFunction(call) = expr.clone().unalias() else {
+        return Err(Error::internal("the bucket is a call"));
+    };
     let constants: Vec<ScalarValue> = call
         .args
         .iter()
@@ -534,11 +562,14 @@ fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
     };
     let wrong = |e: highwater_model::bucket::BucketError| Error::new(e.sqlstate(), e.to_string());
     if time_type.is_integer() {
-        let width = constants.first().and_then(whole).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
-        let offset = constants.get(1).and_then(whole).unwrap_or(0);
+        let width =
+            constants.first().and_then(whole).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
+        // An offset given by name comes after arguments that are NULL.
+        let offset = constants[1..].iter().find_map(whole).unwrap_or(0);
         return Bucket::integer(time_type, width, offset).map_err(wrong);
     }
-    let width = constants.first().and_then(spread).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
+    let width =
+        constants.first().and_then(spread).ok_or_else(|| Error::invalid_parameter("time_bucket needs a width"))?;
     let (mut origin, mut offset, mut zone) = (None, Interval::default(), None);
     for value in &constants[1..] {
         match value {

@@ -1,15 +1,57 @@
-//! Placeholder until the functions are merged.
+//! Functions that PostgreSQL and TimescaleDB have and DataFusion has not, or means differently.
 
-use crate::Result;
+pub mod aggregate;
+pub mod common;
+pub mod context;
+pub mod date_part;
+pub mod define;
+pub mod generate_series;
+pub mod math;
+pub mod string;
+pub mod template;
+pub mod time;
+pub mod time_bucket;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use crate::error::Result;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
 
 /// Makes the rows of a table function from its arguments.
 pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn TableProvider>>;
 
-/// The table function with this name.
-pub fn table_function(_name: &str) -> Option<TableFunction> {
-    None
+/// All scalar functions, operators included, to be registered after DataFusion's own.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let mut all = crate::operator::arithmetic::operators();
+    all.extend([crate::operator::plan::negative(), crate::operator::plan::interval_key()]);
+    all.push(Arc::new(time_bucket::time_bucket()));
+    all.extend(time::functions());
+    all.extend(template::functions());
+    all.extend(date_part::extracts());
+    all.push(date_part::date_part());
+    all.extend(math::functions());
+    all.extend(string::functions());
+    all.extend(common::functions());
+    all
 }
+
+/// All aggregates, to be registered after DataFusion's own.
+pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    aggregate::all()
+}
+
+/// The table function with this name, in lower case.
+pub fn table_function(name: &str) -> Option<TableFunction> {
+    match name {
+        "generate_series" => Some(generate_series::generate_series),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

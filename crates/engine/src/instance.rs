@@ -16,6 +16,8 @@ use tokio::sync::{Mutex, RwLock};
 pub struct InstanceOptions {
     /// Directory that holds everything; made when missing. `None` keeps everything in memory.
     pub data_dir: Option<PathBuf>,
+    /// Where databases are kept instead, if anywhere else.
+    pub disks: Option<Disks>,
     /// Bytes that queries may use before they spill or fail.
     pub memory_limit: usize,
     /// Whether due jobs are started.
@@ -36,11 +38,28 @@ impl InstanceOptions {
     pub fn in_memory() -> Self {
         InstanceOptions {
             data_dir: None,
+            disks: None,
             memory_limit: 1 << 30,
             scheduler: true,
             store: StoreOptions::default(),
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+/// Gives each database, by its name, the disk that it is kept on.
+///
+/// So that an instance can run on a disk that is not a directory, as the simulated one of the tests. Only
+/// the database `postgres` is opened by itself; others have to be created again.
+#[derive(Clone)]
+pub struct Disks(pub DiskOf);
+
+/// The disk of a database, by its name.
+pub type DiskOf = Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>;
+
+impl std::fmt::Debug for Disks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Disks")
     }
 }
 
@@ -68,7 +87,8 @@ impl Instance {
         let mut names = vec!["postgres".to_owned()];
         if let Some(dir) = &options.data_dir {
             let root = dir.join("db");
-            let failed = |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
+            let failed =
+                |e: std::io::Error| Error::new("58030", format!("cannot open data directory {}: {e}", root.display()));
             std::fs::create_dir_all(&root).map_err(failed)?;
             for entry in std::fs::read_dir(&root).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -93,15 +113,17 @@ impl Instance {
     }
 
     async fn open_database(self: &Arc<Self>, name: &str) -> Result<()> {
-        let disk: Arc<dyn Disk> = match &self.options.data_dir {
-            None => Arc::new(Memory::default()),
-            Some(dir) => {
+        let disk: Arc<dyn Disk> = match (&self.options.disks, &self.options.data_dir) {
+            (Some(disks), _) => disks.0(name),
+            (None, None) => Arc::new(Memory::default()),
+            (None, Some(dir)) => {
                 let path = dir.join("db").join(encoded(name));
                 let opened = Local::new(&path);
                 Arc::new(opened.map_err(|e| Error::new("58030", format!("cannot open {}: {e}", path.display())))?)
-            },
+            }
         };
-        let store = tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
+        let store =
+            tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
         let engine = Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
         if self.options.scheduler {
             job::schedule(self, &engine);
@@ -122,6 +144,17 @@ impl Instance {
         let engine = self.databases.lock().await.get(database).cloned();
         let engine = engine.ok_or_else(|| Error::new("3D000", format!("database \"{database}\" does not exist")))?;
         Ok(Session::new(self.clone(), engine, user))
+    }
+
+    /// The store of a database: what is kept of it, below SQL. Writing to it goes past every rule that
+    /// statements are held to.
+    ///
+    /// # Errors
+    /// 3D000 when there is no such database.
+    pub async fn store(&self, database: &str) -> Result<Arc<Store>> {
+        let engine = self.databases.lock().await.get(database).cloned();
+        let engine = engine.ok_or_else(|| Error::new("3D000", format!("database \"{database}\" does not exist")))?;
+        Ok(engine.store.clone())
     }
 
     /// The names of the databases.
@@ -165,7 +198,8 @@ impl Instance {
         drop(engine);
         if let Some(dir) = &self.options.data_dir {
             let path = dir.join("db").join(encoded(name));
-            std::fs::remove_dir_all(&path).map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
+            std::fs::remove_dir_all(&path)
+                .map_err(|e| Error::new("58030", format!("cannot remove {}: {e}", path.display())))?;
         }
         Ok(())
     }

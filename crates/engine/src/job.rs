@@ -41,12 +41,7 @@ pub async fn run_now(work: &mut Work, id: JobId) -> Result<()> {
 }
 
 /// Runs a job in transactions of its own and records how it went.
-async fn run(
-    instance: &Arc<Instance>,
-    engine: &Arc<Engine>,
-    user: &str,
-    job: &Arc<Job>,
-) -> Result<Vec<crate::Notice>> {
+async fn run(instance: &Arc<Instance>, engine: &Arc<Engine>, user: &str, job: &Arc<Job>) -> Result<Vec<crate::Notice>> {
     let start = engine.now();
     let outcome = attempt(instance, engine, user, job).await;
     let finish = engine.now();
@@ -54,7 +49,12 @@ async fn run(
     outcome
 }
 
-async fn attempt(instance: &Arc<Instance>, engine: &Arc<Engine>, user: &str, job: &Arc<Job>) -> Result<Vec<crate::Notice>> {
+async fn attempt(
+    instance: &Arc<Instance>,
+    engine: &Arc<Engine>,
+    user: &str,
+    job: &Arc<Job>,
+) -> Result<Vec<crate::Notice>> {
     loop {
         let now = engine.now();
         let mut work = Work {
@@ -80,8 +80,16 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
     match &job.action {
         Action::Refresh { cagg, start_offset, end_offset } => {
             let catalog = work.transaction.version().catalog().clone();
-            let cagg = catalog.caggs.get(cagg).cloned().ok_or_else(|| Error::new("42704", "the aggregate of the job does not exist"))?;
-            let source = catalog.tables.get(&cagg.source).cloned().ok_or_else(|| Error::internal("an aggregate has a source"))?;
+            let cagg = catalog
+                .caggs
+                .get(cagg)
+                .cloned()
+                .ok_or_else(|| Error::new("42704", "the aggregate of the job does not exist"))?;
+            let source = catalog
+                .tables
+                .get(&cagg.source)
+                .cloned()
+                .ok_or_else(|| Error::internal("an aggregate has a source"))?;
             let start = before_now(work, &source, start_offset).await?;
             let end = before_now(work, &source, end_offset).await?;
             let Some(window) = arithmetic::whole_buckets(&cagg.bucket, start, end) else { return Ok(()) };
@@ -91,21 +99,31 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
             }
             let ranges = refresh::plan(work.transaction.version(), &cagg, window, Choice::Policy);
             if !ranges.is_empty() {
-                refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges).await?;
+                refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges)
+                    .await?;
             }
             Ok(())
         }
         Action::Retention { table, drop_after } => {
             let catalog = work.transaction.version().catalog().clone();
-            let table = catalog.tables.get(table).cloned().ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
+            let table = catalog
+                .tables
+                .get(table)
+                .cloned()
+                .ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
             let cagg = catalog.caggs.values().find(|c| c.materialization == table.id).cloned();
             let clock = match &cagg {
-                Some(cagg) => catalog.tables.get(&cagg.source).cloned().ok_or_else(|| Error::internal("an aggregate has a source"))?,
+                Some(cagg) => catalog
+                    .tables
+                    .get(&cagg.source)
+                    .cloned()
+                    .ok_or_else(|| Error::internal("an aggregate has a source"))?,
                 None => table.clone(),
             };
             let Some(end) = before_now(work, &clock, &Some(*drop_after)).await? else { return Ok(()) };
             let data = work.transaction.version().table(table.id);
-            let old: Vec<_> = data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
+            let old: Vec<_> =
+                data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
             drop_chunks(work, &table, cagg.as_deref(), &old).await
         }
         Action::Procedure { name, .. } => Err(Error::unsupported(format!("procedure {name} cannot be run as a job"))),
@@ -185,7 +203,9 @@ fn next_start(job: &Job, start: i64, finish: i64, failures: i32) -> Option<i64> 
         if job.max_retries >= 0 && failures > job.max_retries {
             return on_schedule(job, start, finish, &zone);
         }
-        let period = i64::try_from(job.retry_period.approx_micros()).unwrap_or(LONGEST_RETRY_MICROS).clamp(1_000_000, LONGEST_RETRY_MICROS);
+        let period = i64::try_from(job.retry_period.approx_micros())
+            .unwrap_or(LONGEST_RETRY_MICROS)
+            .clamp(1_000_000, LONGEST_RETRY_MICROS);
         let wait = period.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_RETRY_MICROS.max(period));
         return finish.checked_add(wait);
     }

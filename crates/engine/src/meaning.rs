@@ -1,75 +1,56 @@
-//! PostgreSQL's meaning, where DataFusion's planner would give another.
+//! Where planning is given PostgreSQL's meaning: before it, while it runs, and after it.
 //!
-//! Before planning the AST is brought into a form whose meaning is the same for both; after it, casts
-//! become PostgreSQL's casts. Operators are given their meaning while planning, see [`crate::operator`].
+//! What the meaning is, [`crate::operator`] knows; this binds it to the configuration of a statement.
 
 use crate::Result;
+use crate::function::context::clockface;
+use crate::operator::{PgMeaning, PgPlanner, plan_cast, rewrite_syntax};
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-/// Brings a query into the form that is planned.
-pub fn prepare<T: VisitMut>(statement: &mut T) -> Result<()> {
-    let _ = VisitMut::visit(statement, &mut Preparer);
-    Ok(())
+/// Brings a statement or expression into the form that is planned.
+pub fn prepare<T: VisitMut>(statement: &mut T) {
+    rewrite_syntax(statement);
 }
 
-/// Brings an expression into the form that is planned.
-pub fn prepare_expr(expr: &mut ast::Expr) -> Result<()> {
-    prepare(expr)
+/// The planners of expressions, ours first.
+pub fn planners(state: &SessionState) -> Result<Vec<Arc<dyn ExprPlanner>>> {
+    let ours: Arc<dyn ExprPlanner> = Arc::new(PgPlanner::new(clockface(state.config_options())?));
+    Ok(std::iter::once(ours).chain(state.expr_planners().iter().cloned()).collect())
 }
 
-/// Gives the casts of a plan PostgreSQL's meaning.
-pub fn apply(plan: LogicalPlan, _state: &SessionState) -> Result<LogicalPlan> {
-    Ok(plan)
+/// Gives a plan, as the planner made it, PostgreSQL's meaning.
+pub fn apply(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    PgMeaning::new(clockface(state.config_options())?).apply(plan)
 }
 
-/// Gives the casts of an expression PostgreSQL's meaning.
-pub fn apply_expr(expr: Expr, _schema: &DFSchema, _state: &SessionState) -> Result<Expr> {
-    Ok(expr)
+/// Gives an expression, as the planner made it, PostgreSQL's meaning.
+pub fn apply_expr(expr: Expr, schema: &DFSchema, state: &SessionState) -> Result<Expr> {
+    PgMeaning::new(clockface(state.config_options())?).rewrite_expr(expr, schema)
 }
 
 /// A cast with PostgreSQL's meaning.
-pub fn cast(expr: Expr, to: &DataType, schema: &DFSchema, _state: &SessionState) -> Result<Expr> {
-    Ok(expr.cast_to(to, schema)?)
-}
-
-struct Preparer;
-
-impl VisitorMut for Preparer {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
-        // INTERVAL '1 day' is the cast of a string, which our own reader reads.
-        if let ast::Expr::Interval(interval) = expr
-            && interval.leading_field.is_none()
-        {
-            *expr = ast::Expr::Cast {
-                kind: ast::CastKind::Cast,
-                expr: interval.value.clone(),
-                data_type: ast::DataType::Interval { fields: None, precision: None },
-                array: false,
-                format: None,
-            };
-        }
-        ControlFlow::Continue(())
-    }
+pub fn cast(expr: Expr, to: &DataType, schema: &DFSchema, state: &SessionState) -> Result<Expr> {
+    plan_cast(expr, to, schema, &clockface(state.config_options())?)
 }
 
 /// Qualifies the bare column names of an expression.
 pub fn qualify(expr: &mut ast::Expr, relation: &str) {
-    struct Qualifier(String);
-    impl VisitorMut for Qualifier {
+    struct Qualifier<'a>(&'a str);
+    impl VisitorMut for Qualifier<'_> {
         type Break = ();
         fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
             if let ast::Expr::Identifier(name) = expr {
-                *expr = ast::Expr::CompoundIdentifier(vec![ast::Ident::with_quote('"', &self.0), name.clone()]);
+                *expr = ast::Expr::CompoundIdentifier(vec![ast::Ident::with_quote('"', self.0), name.clone()]);
             }
             ControlFlow::Continue(())
         }
     }
-    let _ = VisitMut::visit(expr, &mut Qualifier(relation.to_owned()));
+    let _ = VisitMut::visit(expr, &mut Qualifier(relation));
 }

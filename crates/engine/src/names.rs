@@ -8,7 +8,8 @@
 use crate::parse::ident;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript,
+    VisitMut, VisitorMut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -114,9 +115,7 @@ fn name_of(expr: &Expr) -> Option<String> {
         }
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Interval(_) => "interval".to_owned(),
-        Expr::Case { else_result, .. } => {
-            else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned())
-        }
+        Expr::Case { else_result, .. } => else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned()),
         Expr::Extract { .. } => "extract".to_owned(),
         Expr::Substring { .. } => "substring".to_owned(),
         Expr::Trim { .. } => "btrim".to_owned(),

@@ -261,7 +261,9 @@ fn syntax_error(e: ParserError, lines: &Lines<'_>) -> Error {
         None => Error::syntax(what.to_owned()),
     };
     let error = match what.split_once(", found") {
-        Some((expected, _)) if found.is_some() => error.detail(format!("{}.", expected.replace("Expected: ", "Expected "))),
+        Some((expected, _)) if found.is_some() => {
+            error.detail(format!("{}.", expected.replace("Expected: ", "Expected ")))
+        }
         _ => error,
     };
     match location {
@@ -552,15 +554,20 @@ mod tests {
 
     #[test]
     fn timescale_options_are_read() {
-        let sql = "CREATE MATERIALIZED VIEW IF NOT EXISTS s.v WITH (timescaledb.continuous, tsdb.materialized_only = false)
+        let sql =
+            "CREATE MATERIALIZED VIEW IF NOT EXISTS s.v WITH (timescaledb.continuous, tsdb.materialized_only = false)
                    AS SELECT time_bucket('1 day', t) AS b, count(*) FROM m GROUP BY 1 WITH NO DATA;";
         let Statement::CreateMaterializedView(view) = parse(sql).unwrap() else { panic!() };
         assert!(view.if_not_exists && !view.with_data);
         assert_eq!(
             view.options,
-            [("timescaledb.continuous".to_owned(), None), ("tsdb.materialized_only".to_owned(), Some("false".to_owned()))]
+            [
+                ("timescaledb.continuous".to_owned(), None),
+                ("tsdb.materialized_only".to_owned(), Some("false".to_owned()))
+            ]
         );
-        let sql = "CREATE TABLE t (a int CHECK (a > 0)) WITH (tsdb.hypertable, tsdb.partition_column='a', fillfactor=70)";
+        let sql =
+            "CREATE TABLE t (a int CHECK (a > 0)) WITH (tsdb.hypertable, tsdb.partition_column='a', fillfactor=70)";
         let Statement::CreateTable(table, options) = parse(sql).unwrap() else { panic!() };
         assert_eq!((table.columns.len(), options.len()), (1, 3));
     }

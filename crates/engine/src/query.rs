@@ -16,13 +16,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -50,15 +51,25 @@ pub struct Planner {
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     depth: AtomicUsize,
     known: OnceLock<Arc<information::Known>>,
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
 impl Planner {
     /// A planner for a statement that sees `version`.
-    pub fn new(engine: &Arc<Engine>, version: &Version, settings: &Settings, user: &str, times: StatementTimes) -> Self {
+    pub fn new(
+        engine: &Arc<Engine>,
+        version: &Version,
+        settings: &Settings,
+        user: &str,
+        times: StatementTimes,
+    ) -> Self {
+        let state = engine.state(settings, times);
         Planner {
             engine: engine.clone(),
             version: version.clone(),
-            state: engine.state(settings, times),
+            // The setting was checked when it was set.
+            expr_planners: meaning::planners(&state).unwrap_or_else(|_| state.expr_planners().to_vec()),
+            state,
             settings: settings.clone(),
             user: user.to_owned(),
             row_ids: false,
@@ -128,7 +139,7 @@ impl Planner {
         // Named first: what is rewritten would be named after something else.
         names::name_columns(&mut query);
         information::clients::prepare(&mut query);
-        meaning::prepare(&mut query)?;
+        meaning::prepare(&mut query);
         let statement = ast::Statement::Query(Box::new(query));
         let mut context = PlannerContext::new().with_prepare_param_data_types(
             parameters
@@ -145,14 +156,19 @@ impl Planner {
     pub fn plan_expr(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let mut expr = expr.clone();
         information::clients::prepare(&mut expr);
-        meaning::prepare_expr(&mut expr)?;
+        meaning::prepare(&mut expr);
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
         meaning::apply_expr(planned, schema, &self.state)
     }
 
     /// Evaluates planned expressions over rows.
-    pub fn evaluate(&self, exprs: &[Expr], schema: &DFSchema, batch: &RecordBatch) -> Result<Vec<arrow::array::ArrayRef>> {
+    pub fn evaluate(
+        &self,
+        exprs: &[Expr],
+        schema: &DFSchema,
+        batch: &RecordBatch,
+    ) -> Result<Vec<arrow::array::ArrayRef>> {
         exprs
             .iter()
             .map(|expr| {
@@ -191,7 +207,8 @@ impl Planner {
         if scanned_rows(&plan) < PARALLEL_ROWS {
             state.config_mut().options_mut().execution.target_partitions = 1;
         }
-        information::apply::physical(&plan, &state).await
+        let physical = information::apply::physical(&plan, &state).await?;
+        Ok(physical.transform_up(let_others_in)?.data)
     }
 
     /// Runs a physical plan.
@@ -307,7 +324,10 @@ impl ContextProvider for Planner {
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let bare = name.rsplit('.').next().unwrap_or(name);
-        let args = args.into_iter().map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state)).collect::<Result<Vec<_>>>()?;
+        let args = args
+            .into_iter()
+            .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state))
+            .collect::<Result<Vec<_>>>()?;
         if let Some(function) = information::table_function(bare) {
             let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
             return Ok(provider_as_source(function(self.known(), &values)?));
@@ -326,7 +346,7 @@ impl ContextProvider for Planner {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state.expr_planners()
+        &self.expr_planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
@@ -389,6 +409,16 @@ fn parser_options() -> ParserOptions {
         enable_options_value_normalization: false,
         collect_spans: false,
         default_null_ordering: NullOrdering::NullsMax,
+    }
+}
+
+/// A join can make rows for ever out of one batch of a scan: it must let cancelling have its turn too.
+fn let_others_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>, DataFusionError> {
+    match plan.name() {
+        "CrossJoinExec" | "NestedLoopJoinExec" | "HashJoinExec" | "SortMergeJoinExec" | "UnnestExec" => {
+            Ok(Transformed::yes(Arc::new(CooperativeExec::new(plan))))
+        }
+        _ => Ok(Transformed::no(plan)),
     }
 }
 

@@ -34,10 +34,15 @@ pub fn plan(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<Logica
     };
     let scan = |rows: StoreTable| -> Result<LogicalPlan> {
         let plan = LogicalPlanBuilder::scan("_kept", provider_as_source(Arc::new(rows)), None)?;
-        let columns: Vec<Expr> = plan.schema().columns().into_iter().map(|c| {
-            let name = c.name.clone();
-            Expr::Column(c).alias(name)
-        }).collect();
+        let columns: Vec<Expr> = plan
+            .schema()
+            .columns()
+            .into_iter()
+            .map(|c| {
+                let name = c.name.clone();
+                Expr::Column(c).alias(name)
+            })
+            .collect();
         Ok(plan.project(columns)?.build()?)
     };
     if cagg.materialized_only {
@@ -116,4 +121,3 @@ pub fn definition_planner(planner: &Planner, cagg: &ContinuousAggregate) -> Plan
     let times = StatementTimes { transaction: now, statement: now };
     Planner::new(planner.engine(), planner.version(), &settings, planner.user(), times)
 }
-

@@ -74,7 +74,13 @@ pub async fn replace(
     ranges: &RangeSet,
 ) -> Result<Refreshed> {
     let now = engine.now();
-    let planner = Planner::new(engine, transaction.version(), settings, user, StatementTimes { transaction: now, statement: now });
+    let planner = Planner::new(
+        engine,
+        transaction.version(),
+        settings,
+        user,
+        StatementTimes { transaction: now, statement: now },
+    );
     let table = realtime::table(&planner, cagg)?;
     let old = ids_within(&planner, &table, ranges).await?;
     transaction.delete(table.id, old, RangeSet::empty())?;
@@ -101,19 +107,35 @@ pub async fn replace(
 
 /// The ids of the rows whose time is in `ranges`.
 pub async fn ids_within(planner: &Planner, table: &Arc<Table>, ranges: &RangeSet) -> Result<RowIds> {
-    let rows = StoreTable::with_columns(table.clone(), planner.version().table(table.id), vec![]).with_row_ids().within(ranges.clone());
+    let rows = StoreTable::with_columns(table.clone(), planner.version().table(table.id), vec![])
+        .with_row_ids()
+        .within(ranges.clone());
     let plan = LogicalPlanBuilder::scan("_old", provider_as_source(Arc::new(rows)), None)?.build()?;
     let mut ids = RowIds::new();
     let mut batches = planner.run(plan, &[]).await?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
-        ids.extend(batch.column_by_name(ROW_ID).expect("it was asked for").as_primitive::<UInt64Type>().values().iter().copied());
+        ids.extend(
+            batch
+                .column_by_name(ROW_ID)
+                .expect("it was asked for")
+                .as_primitive::<UInt64Type>()
+                .values()
+                .iter()
+                .copied(),
+        );
     }
     Ok(ids)
 }
 
 /// Refreshes outside of a transaction block: plans on the newest version, commits, and starts over when
 /// somebody else was faster.
+///
+/// Where the outputs of a bucket cannot be computed, that bucket keeps its last good rows and stays pending,
+/// and the others are refreshed all the same.
+///
+/// # Errors
+/// That of the first bucket that could not be computed, after the others are done.
 pub async fn run(
     engine: &Arc<Engine>,
     settings: &Settings,
@@ -123,18 +145,64 @@ pub async fn run(
     choice: Choice,
 ) -> Result<Refreshed> {
     let _one = engine.refreshing.lock().await;
-    loop {
-        let mut transaction = engine.store.begin();
-        let ranges = plan(transaction.version(), cagg, window, choice);
+    let snapshot = engine.store.snapshot();
+    let mut waiting = vec![plan(&snapshot, cagg, window, choice)];
+    drop(snapshot);
+    let mut done = Refreshed::default();
+    let mut failure = None;
+    while let Some(ranges) = waiting.pop() {
         if ranges.is_empty() {
-            return Ok(Refreshed::default());
+            continue;
         }
-        let refreshed = replace(engine, &mut transaction, settings, user, cagg, &ranges).await?;
-        match engine.commit(transaction, true).await {
-            Err(e) if e.sqlstate == "40001" => continue,
-            other => return other.map(|()| refreshed),
+        let mut transaction = engine.store.begin();
+        let replaced = match replace(engine, &mut transaction, settings, user, cagg, &ranges).await {
+            Ok(refreshed) => engine.commit(transaction, true).await.map(|()| refreshed),
+            Err(e) => Err(e),
+        };
+        match replaced {
+            Ok(refreshed) => {
+                done.ranges = done.ranges.union(&refreshed.ranges);
+                done.rows += refreshed.rows;
+            }
+            Err(e) if e.sqlstate == "40001" => waiting.push(ranges),
+            // A value that cannot be computed is one bucket's: look for it among the halves.
+            Err(e) if e.sqlstate.starts_with("22") => match halves(cagg, &ranges) {
+                Some((earlier, later)) => waiting.extend([later, earlier]),
+                None => drop(failure.get_or_insert(at_bucket(e, cagg, &ranges))),
+            },
+            Err(e) => return Err(e),
         }
     }
+    failure.map_or(Ok(done), Err)
+}
+
+/// The ranges in two parts at a bucket's edge; `None` when they are one bucket.
+fn halves(cagg: &ContinuousAggregate, ranges: &RangeSet) -> Option<(RangeSet, RangeSet)> {
+    let all = ranges.as_slice();
+    if let (earlier @ [_, ..], later @ [_, ..]) = all.split_at(all.len() / 2) {
+        return Some((earlier.iter().copied().collect(), later.iter().copied().collect()));
+    }
+    let [one] = all else { return None };
+    // An unbounded range is cut where its bounded neighbour would be.
+    let (start, end) = (one.start.max(-(1 << 60)), one.end.min(1 << 60));
+    let middle = cagg.bucket.floor(start + (end - start) / 2);
+    let cut = if middle > one.start { middle } else { cagg.bucket.next(start) };
+    let part = |start, end| RangeSet::from(TimeRange { start, end });
+    (cut > one.start && cut < one.end).then(|| (part(one.start, cut), part(cut, one.end)))
+}
+
+/// The error, saying where it happened.
+fn at_bucket(e: crate::Error, cagg: &ContinuousAggregate, ranges: &RangeSet) -> crate::Error {
+    let start = ranges.as_slice().first().map_or(i64::MIN, |r| r.start);
+    let shown = match cagg.bucket.time_type.is_integer() {
+        true => start.to_string(),
+        false => highwater_model::time::format_timestamptz(start, &highwater_model::time::Zone::UTC),
+    };
+    e.detail(format!(
+        "The bucket of \"{}\" that starts at {shown} keeps its last good rows; the others were refreshed.",
+        cagg.name
+    ))
+    .hint("Correct the rows of this bucket, or the aggregate's expressions, and refresh again.")
 }
 
 /// What a person is told when there was nothing to do.

@@ -12,7 +12,7 @@ use crate::parse::{self, Statement};
 use crate::query::StatementTimes;
 use crate::setting::Settings;
 use crate::work::Work;
-use crate::{names, types};
+use crate::{administration, names, types};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
@@ -150,6 +150,19 @@ impl Session {
     /// 42601 with a position.
     pub fn split(&self, sql: &str) -> Result<Vec<String>> {
         parse::split(sql)
+    }
+
+    /// Reads one statement without looking at what it names; its rows tell their columns when it is executed.
+    ///
+    /// # Errors
+    /// 42601 with a position.
+    pub fn parse(&self, sql: &str) -> Result<Arc<Prepared>> {
+        let statement = parse::parse(sql)?;
+        let parameters = match &statement {
+            Statement::Sql(sql) => administration::untyped(sql.as_ref(), &[]),
+            _ => Vec::new(),
+        };
+        Ok(Arc::new(Prepared { parameters, columns: None, statement }))
     }
 
     /// Reads one statement and finds the types of its parameters and result.
@@ -290,9 +303,10 @@ impl Session {
         let ends = matches!(statement, Statement::Sql(s)
             if matches!(s.as_ref(), ast::Statement::Rollback { .. } | ast::Statement::Commit { .. }));
         match &self.block {
-            Some(block) if block.failed && !ends && !matches!(statement, Statement::Empty) => {
-                Err(Error::new("25P02", "current transaction is aborted, commands ignored until end of transaction block"))
-            }
+            Some(block) if block.failed && !ends && !matches!(statement, Statement::Empty) => Err(Error::new(
+                "25P02",
+                "current transaction is aborted, commands ignored until end of transaction block",
+            )),
             _ => Ok(()),
         }
     }
@@ -334,7 +348,8 @@ impl Session {
             Sql::ReleaseSavepoint { name } => {
                 let name = parse::ident(name);
                 let block = self.explicit_block("RELEASE SAVEPOINT")?;
-                let position = block.savepoints.iter().rposition(|(n, ..)| *n == name).ok_or_else(|| no_savepoint(&name))?;
+                let position =
+                    block.savepoints.iter().rposition(|(n, ..)| *n == name).ok_or_else(|| no_savepoint(&name))?;
                 block.savepoints.truncate(position);
                 done("RELEASE")
             }
@@ -367,9 +382,11 @@ impl Session {
             }
             Sql::Execute { name: Some(name), parameters, .. } => {
                 let key = parse::name_parts(name).join(".");
-                let (prepared, _) = self.prepared.get(&key).cloned().ok_or_else(|| {
-                    Error::new("26000", format!("prepared statement \"{key}\" does not exist"))
-                })?;
+                let (prepared, _) = self
+                    .prepared
+                    .get(&key)
+                    .cloned()
+                    .ok_or_else(|| Error::new("26000", format!("prepared statement \"{key}\" does not exist")))?;
                 let work = self.begin_work();
                 let planner = work.planner();
                 let values: Result<Vec<ScalarValue>> = parameters.iter().map(|p| planner.constant(p)).collect();
@@ -380,9 +397,9 @@ impl Session {
                 match parse::ident(name) {
                     all if all == "all" => self.prepared.clear(),
                     name => {
-                        self.prepared
-                            .remove(&name)
-                            .ok_or_else(|| Error::new("26000", format!("prepared statement \"{name}\" does not exist")))?;
+                        self.prepared.remove(&name).ok_or_else(|| {
+                            Error::new("26000", format!("prepared statement \"{name}\" does not exist"))
+                        })?;
                     }
                 }
                 done("DEALLOCATE")
@@ -459,13 +476,12 @@ impl Session {
     }
 
     fn set_statement(&mut self, set: &ast::Set) -> Result<Outcome> {
-        let text = |values: &[ast::Expr]| -> String {
-            values.iter().map(setting_value).collect::<Vec<_>>().join(", ")
-        };
+        let text = |values: &[ast::Expr]| -> String { values.iter().map(setting_value).collect::<Vec<_>>().join(", ") };
         match set {
             ast::Set::SingleAssignment { variable, values, .. } => {
                 let name = parse::name_parts(variable).join(".");
-                let default = matches!(values.as_slice(), [ast::Expr::Identifier(i)] if i.value.eq_ignore_ascii_case("default"));
+                let default =
+                    matches!(values.as_slice(), [ast::Expr::Identifier(i)] if i.value.eq_ignore_ascii_case("default"));
                 let value = text(values);
                 self.settings.set(&name, if default { None } else { Some(&value) })?;
             }
@@ -513,7 +529,7 @@ impl Session {
     /// That of the first statement that fails; those before it stay done.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
         for sql in self.split(sql)? {
-            let prepared = self.prepare(&sql, &[]).await?;
+            let prepared = self.parse(&sql)?;
             if let Outcome::Rows { mut rows, .. } = self.execute(&prepared, Vec::new()).await? {
                 while let Some(batch) = rows.next().await {
                     batch?;
@@ -704,7 +720,9 @@ fn setting_value(expr: &ast::Expr) -> String {
 
 fn show_columns(variable: &[ast::Ident]) -> SchemaRef {
     let name = match variable {
-        [time, zone] if time.value.eq_ignore_ascii_case("time") && zone.value.eq_ignore_ascii_case("zone") => "TimeZone".to_owned(),
+        [time, zone] if time.value.eq_ignore_ascii_case("time") && zone.value.eq_ignore_ascii_case("zone") => {
+            "TimeZone".to_owned()
+        }
         names => names.iter().map(|i| i.value.clone()).collect::<Vec<_>>().join("_"),
     };
     Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, false)]))

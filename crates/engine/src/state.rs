@@ -13,15 +13,20 @@ pub mod stats;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::AggregateUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
 
-/// Adds the aggregates whose meaning is PostgreSQL's to those that DataFusion brings.
+/// Adds the functions whose meaning is PostgreSQL's to those that DataFusion brings.
 pub fn register(state: SessionState) -> SessionState {
     let mut functions: Vec<Arc<AggregateUDF>> = state.aggregate_functions().values().cloned().collect();
-    for ours in stats::functions() {
+    for ours in crate::function::aggregates().into_iter().chain(stats::functions()) {
         functions.retain(|f| f.name() != ours.name() && !f.aliases().contains(&ours.name().to_owned()));
         functions.push(ours);
     }
-    SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).build()
+    let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
+    scalars.extend(crate::function::all());
+    SessionStateBuilder::new_from_existing(state)
+        .with_aggregate_functions(functions)
+        .with_scalar_functions(scalars)
+        .build()
 }

@@ -52,7 +52,14 @@ impl StoreTable {
 
     /// Some columns of a table.
     pub fn with_columns(table: Arc<Table>, data: Arc<TableData>, columns: Vec<ColumnId>) -> Self {
-        let mut this = StoreTable { schema: Arc::new(arrow::datatypes::Schema::empty()), table, data, columns, row_ids: false, times: None };
+        let mut this = StoreTable {
+            schema: Arc::new(arrow::datatypes::Schema::empty()),
+            table,
+            data,
+            columns,
+            row_ids: false,
+            times: None,
+        };
         this.schema = this.schema_of();
         this
     }
@@ -146,7 +153,13 @@ impl ScanExec {
             Boundedness::Bounded,
         )
         .with_scheduling_type(SchedulingType::NonCooperative);
-        ScanExec { table, units: Arc::new(Mutex::new(units.clone().into())), all: units, rows, properties: Arc::new(properties) }
+        ScanExec {
+            table,
+            units: Arc::new(Mutex::new(units.clone().into())),
+            all: units,
+            rows,
+            properties: Arc::new(properties),
+        }
     }
 }
 
@@ -232,7 +245,9 @@ impl Reading {
                 }
                 return Ok(Some(batch));
             }
-            let Some(unit) = self.units.lock().expect("no panic while taking a unit").pop_front() else { return Ok(None) };
+            let Some(unit) = self.units.lock().expect("no panic while taking a unit").pop_front() else {
+                return Ok(None);
+            };
             for batch in unit.read()? {
                 if batch.num_rows() > 0 {
                     self.ready.push_back(batch.with_schema(self.schema.clone())?);

@@ -26,11 +26,15 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
         Sql::Float(ExactNumberInfo::Precision(p)) if *p <= 24 => ColumnType::Real,
         Sql::DoublePrecision | Sql::Double(_) | Sql::Float8 | Sql::Float(_) => ColumnType::Double,
         Sql::Numeric(info) | Sql::Decimal(info) | Sql::Dec(info) => numeric(info)?,
-        Sql::Text | Sql::Varchar(_) | Sql::CharacterVarying(_) | Sql::CharVarying(_) | Sql::String(_) => ColumnType::Text,
+        Sql::Text | Sql::Varchar(_) | Sql::CharacterVarying(_) | Sql::CharVarying(_) | Sql::String(_) => {
+            ColumnType::Text
+        }
         Sql::Char(_) | Sql::Character(_) | Sql::Regclass => ColumnType::Text,
         Sql::Date => ColumnType::Date,
         Sql::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
-        Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => ColumnType::Timestamp,
+        Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => {
+            ColumnType::Timestamp
+        }
         Sql::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => ColumnType::Timestamptz,
         Sql::Interval { .. } => ColumnType::Interval,
         Sql::Uuid => ColumnType::Uuid,
@@ -40,7 +44,9 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
             ColumnType::List(Box::new(column_type(item)?))
         }
         Sql::Custom(name, _) => match parse::name_parts(name).last().map(String::as_str) {
-            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet" | "json" | "jsonb") => ColumnType::Text,
+            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet" | "json" | "jsonb") => {
+                ColumnType::Text
+            }
             Some("oid") => ColumnType::BigInt,
             Some("float4") => ColumnType::Real,
             Some("float8") => ColumnType::Double,

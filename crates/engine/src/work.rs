@@ -89,7 +89,9 @@ impl Work {
                 let schema = schema.ok_or_else(|| Error::new("3F000", "no schema has been selected to create in"))?;
                 Ok((schema, name.clone()))
             }
-            [schema, name] | [_, schema, name] if catalog.schemas.contains_key(schema) => Ok((schema.clone(), name.clone())),
+            [schema, name] | [_, schema, name] if catalog.schemas.contains_key(schema) => {
+                Ok((schema.clone(), name.clone()))
+            }
             [schema, _] | [_, schema, _] if schema == "pg_catalog" || schema.starts_with("timescaledb_") => {
                 Err(Error::new("42501", format!("permission denied for schema {schema}")))
             }
@@ -109,19 +111,28 @@ impl Work {
     }
 
     /// The types of a statement's parameters and result.
-    pub fn describe(&mut self, statement: &Statement, types: &[Option<DataType>]) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    pub fn describe(
+        &mut self,
+        statement: &Statement,
+        types: &[Option<DataType>],
+    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
         match sql.as_ref() {
             ast::Statement::Query(query) => {
-                let planned = administration::described(query, &self.planner())?;
+                let planned = administration::described(query)?;
                 let plan = self.planner().plan_query(&planned, types)?;
-                Ok((parameters_of(&plan, types)?, Some(Arc::new(plan.schema().as_arrow().clone()))))
+                let mut parameters = parameters_of(&plan, types)?;
+                // Those of functions that are executed before planning are not in the plan.
+                parameters.resize(parameters.len().max(administration::placeholders(query.as_ref())), DataType::Utf8);
+                Ok((parameters, Some(Arc::new(plan.schema().as_arrow().clone()))))
             }
             ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
                 write::describe(self, sql, types)
             }
-            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => Ok((declared(types), Some(explain_columns()))),
-            _ => Ok((declared(types), None)),
+            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => {
+                Ok((administration::untyped(sql.as_ref(), types), Some(explain_columns())))
+            }
+            other => Ok((administration::untyped(other, types), None)),
         }
     }
 
@@ -163,7 +174,9 @@ impl Work {
             Sql::Delete(delete) => write::delete(self, delete, parameters).await,
             Sql::Truncate(truncate) => write::truncate(self, truncate),
             Sql::Call(call) => administration::call(self, call, parameters).await,
-            Sql::Explain { statement, analyze, verbose, .. } => self.explain(statement, *analyze, *verbose, parameters).await,
+            Sql::Explain { statement, analyze, verbose, .. } => {
+                self.explain(statement, *analyze, *verbose, parameters).await
+            }
             other => define::execute(self, other).await,
         }
     }
@@ -186,7 +199,9 @@ impl Work {
             while let Some(batch) = rows.next().await {
                 batch?;
             }
-            datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(verbose).to_string()
+            datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(physical.as_ref())
+                .indent(verbose)
+                .to_string()
         } else {
             datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string()
         };
@@ -239,7 +254,7 @@ pub fn not_an_aggregate(table: &Table, catalog: &highwater_model::Catalog) -> Er
     let over: Vec<&str> = catalog.caggs_over(table.id).map(|c| c.name.as_str()).collect();
     let error = Error::new("22023", format!("relation \"{}\" is not a continuous aggregate", table.name));
     match over.as_slice() {
-        [] => error,
+        [] => error.hint("SELECT view_name FROM timescaledb_information.continuous_aggregates lists those there are."),
         names => error.hint(format!("Continuous aggregates over it: {}.", names.join(", "))),
     }
 }
@@ -256,7 +271,8 @@ fn declared(types: &[Option<DataType>]) -> Vec<DataType> {
 /// The types of a plan's parameters: as declared, or else as it needs them, or else text.
 pub fn parameters_of(plan: &LogicalPlan, types: &[Option<DataType>]) -> Result<Vec<DataType>> {
     let inferred = plan.get_parameter_types()?;
-    let highest = inferred.keys().filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok()).max().unwrap_or(0);
+    let highest =
+        inferred.keys().filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok()).max().unwrap_or(0);
     Ok((0..highest.max(types.len()))
         .map(|i| {
             let declared = types.get(i).cloned().flatten();

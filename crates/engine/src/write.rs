@@ -4,23 +4,27 @@
 //! is the old rows deleted by their ids and the new rows inserted, in one commit.
 
 mod conflict;
+mod values;
 
+use crate::administration::placeholders;
 use crate::error::{Error, Result};
 use crate::parse::{self, ident};
 use crate::query::{Planner, memory_table};
-use crate::session::Outcome;
+use crate::session::{Outcome, RowStream};
 use crate::work::{Work, parameters_of, quoted, types_of};
 use crate::{convert, names};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::sql::sqlparser::ast::{self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject};
+use datafusion::sql::sqlparser::ast::{
+    self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject,
+};
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{Column, RangeSet, Table};
+use highwater_model::{Column, ColumnId, RangeSet, Table};
+use highwater_store::RowIds;
 use highwater_store::rows::times;
 use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type};
-use highwater_store::RowIds;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -39,8 +43,10 @@ pub fn describe(
                 infer_from_columns(source, &target.columns, &mut types);
             }
             let parameters = match &insert.source {
-                Some(source) => parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?,
-                None => types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect(),
+                Some(source) if !all_known(statement, &types) => {
+                    parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?
+                }
+                _ => known(&types),
             };
             Ok((parameters, returning_columns(&planner, &target.table, insert.returning.as_deref())?))
         }
@@ -49,16 +55,34 @@ pub fn describe(
             let query = update_query(update, &table)?;
             let mut types = types.to_vec();
             infer_from_assignments(update, &table, &mut types);
-            let plan = work.planner().with_row_ids().plan_query(&query, &types)?;
-            Ok((parameters_of(&plan, &types)?, returning_columns(&planner, &table, update.returning.as_deref())?))
+            let parameters = match all_known(statement, &types) {
+                true => known(&types),
+                false => parameters_of(&work.planner().with_row_ids().plan_query(&query, &types)?, &types)?,
+            };
+            Ok((parameters, returning_columns(&planner, &table, update.returning.as_deref())?))
         }
         ast::Statement::Delete(delete) => {
             let table = deleted_table(work, delete)?;
-            let plan = work.planner().with_row_ids().plan_query(&delete_query(delete, &table)?, types)?;
-            Ok((parameters_of(&plan, types)?, returning_columns(&planner, &table, delete.returning.as_deref())?))
+            let parameters = match all_known(statement, types) {
+                true => known(types),
+                false => {
+                    let query = delete_query(delete, &table)?;
+                    parameters_of(&work.planner().with_row_ids().plan_query(&query, types)?, types)?
+                }
+            };
+            Ok((parameters, returning_columns(&planner, &table, delete.returning.as_deref())?))
         }
         _ => Ok((Vec::new(), None)),
     }
+}
+
+/// Whether the type of every parameter is known without planning.
+fn all_known(statement: &ast::Statement, types: &[Option<DataType>]) -> bool {
+    (0..placeholders(statement)).all(|i| types.get(i).is_some_and(Option::is_some))
+}
+
+fn known(types: &[Option<DataType>]) -> Vec<DataType> {
+    types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect()
 }
 
 /// The table that rows go to, and the columns that are given.
@@ -102,8 +126,10 @@ pub fn named_columns(table: &Table, names: impl IntoIterator<Item = String>) -> 
 
 fn refuse_aggregate(work: &Work, name: &ast::ObjectName, what: &str) -> Result<()> {
     match work.resolve(&parse::name_parts(name))? {
-        crate::query::Relation::Cagg(cagg) => Err(Error::unsupported(format!("cannot {what} continuous aggregate \"{}\"", cagg.name))
-            .hint("Change its source table; a refresh brings the aggregate up to date.")),
+        crate::query::Relation::Cagg(cagg) => {
+            Err(Error::unsupported(format!("cannot {what} continuous aggregate \"{}\"", cagg.name))
+                .hint("Change its source table; a refresh brings the aggregate up to date."))
+        }
         crate::query::Relation::Table(_) => Ok(()),
     }
 }
@@ -113,7 +139,10 @@ fn width_of(query: &ast::Query) -> Option<usize> {
     match query.body.as_ref() {
         SetExpr::Values(values) => values.rows.first().map(|row| row.content.len()),
         SetExpr::Select(select) => {
-            let plain = select.projection.iter().all(|i| matches!(i, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
+            let plain = select
+                .projection
+                .iter()
+                .all(|i| matches!(i, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
             plain.then_some(select.projection.len())
         }
         SetExpr::Query(inner) => width_of(inner),
@@ -201,7 +230,9 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
     let target = Target::of_insert(work, insert)?;
     let conflict = match &insert.on {
         None => None,
-        Some(ast::OnInsert::OnConflict(on)) => Some(conflict::Conflict::new(&target.table, on, insert.table_alias.as_ref())?),
+        Some(ast::OnInsert::OnConflict(on)) => {
+            Some(conflict::Conflict::new(&target.table, on, insert.table_alias.as_ref())?)
+        }
         Some(other) => return Err(Error::unsupported(format!("{other} is not supported"))),
     };
     let planner = work.planner();
@@ -210,19 +241,15 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         work.transaction.insert(&target.table, batch.clone())?;
         return finish(work, &target.table, vec![batch], insert.returning.as_deref(), "INSERT 0").await;
     };
-    let mut types = types_of(parameters);
-    infer_from_columns(source, &target.columns, &mut types);
-    let plan = planner.plan_query(&with_defaults(source, &target)?, &types)?;
-    let given = plan.schema().fields().len();
-    if given > target.columns.len() {
-        return Err(Error::syntax("INSERT has more expressions than target columns"));
-    }
-    if given < target.columns.len() && !insert.columns.is_empty() {
-        return Err(Error::syntax("INSERT has more target columns than expressions"));
-    }
-    let columns = &target.columns[..given];
-    let plan = convert::assign(plan, columns, &target.table.name, planner.state())?;
-    let mut rows = planner.run(plan, parameters).await?;
+    let source = with_defaults(source, &target)?;
+    let clock = crate::function::context::clockface(planner.state().config_options())?;
+    let mut rows = match values::read(&source, &target.columns, parameters, clock)? {
+        Some((arrays, rows)) => {
+            let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
+            futures::stream::once(async { Ok(batch) }).boxed()
+        }
+        None => planned(&planner, &source, &target, !insert.columns.is_empty(), parameters).await?,
+    };
     let mut written = Vec::new();
     let mut count = 0;
     let keep = insert.returning.is_some();
@@ -231,7 +258,6 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         let next = rows.next().await.transpose()?;
         let ended = next.is_none();
         if let Some(batch) = next {
-            let batch = whole_rows(&planner, &target.table, columns, batch.columns().to_vec(), batch.num_rows())?;
             gathered.push(batch);
         }
         if let Some(batch) = gathered.take(ended)? {
@@ -255,6 +281,36 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         Some(_) => finish(work, &target.table, written, insert.returning.as_deref(), "INSERT 0").await,
         None => Ok(Outcome::Done(format!("INSERT 0 {count}"))),
     }
+}
+
+/// Whole rows from a query, by a plan.
+async fn planned(
+    planner: &Planner,
+    source: &ast::Query,
+    target: &Target,
+    named: bool,
+    parameters: &[ScalarValue],
+) -> Result<RowStream> {
+    let mut types = types_of(parameters);
+    infer_from_columns(source, &target.columns, &mut types);
+    let plan = planner.plan_query(source, &types)?;
+    let given = plan.schema().fields().len();
+    if given > target.columns.len() {
+        return Err(Error::syntax("INSERT has more expressions than target columns"));
+    }
+    if given < target.columns.len() && named {
+        return Err(Error::syntax("INSERT has more target columns than expressions"));
+    }
+    let columns = target.columns[..given].to_vec();
+    let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
+    let rows = planner.run(plan, parameters).await?;
+    let (table, defaults) = (target.table.clone(), default_values(planner, &target.table, &columns)?);
+    Ok(rows
+        .map(move |batch| {
+            let batch = batch?;
+            complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
+        })
+        .boxed())
 }
 
 /// Batches gathered until they are worth handing over.
@@ -289,22 +345,44 @@ impl Gathered {
 ///
 /// # Errors
 /// 23502 when a NOT NULL column is NULL.
-pub fn whole_rows(planner: &Planner, table: &Table, given: &[Column], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub fn whole_rows(
+    planner: &Planner,
+    table: &Table,
+    given: &[Column],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    complete(table, &default_values(planner, table, given)?, given, arrays, rows)
+}
+
+/// The defaults of the columns that are not given.
+fn default_values(planner: &Planner, table: &Table, given: &[Column]) -> Result<HashMap<ColumnId, ScalarValue>> {
+    let missing = table.columns.iter().filter(|c| c.default.is_some() && !given.iter().any(|g| g.id == c.id));
+    missing
+        .map(|column| {
+            let schema = DFSchema::empty();
+            let expr = planner.plan_expr(&default_of(column)?, &schema)?;
+            let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
+            Ok((column.id, planner.constant_of(&expr)?))
+        })
+        .collect()
+}
+
+fn complete(
+    table: &Table,
+    defaults: &HashMap<ColumnId, ScalarValue>,
+    given: &[Column],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let by_id: HashMap<_, _> = given.iter().map(|c| c.id).zip(arrays).collect();
     let mut columns = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
-        let wanted = arrow_type(&column.column_type);
-        let array = match (by_id.get(&column.id), &column.default) {
+        columns.push(match (by_id.get(&column.id), defaults.get(&column.id)) {
             (Some(array), _) => array.clone(),
-            (None, None) => new_null_array(&wanted, rows),
-            (None, Some(_)) => {
-                let schema = DFSchema::empty();
-                let expr = planner.plan_expr(&default_of(column)?, &schema)?;
-                let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
-                planner.constant_of(&expr)?.to_array_of_size(rows)?
-            }
-        };
-        columns.push(array);
+            (None, Some(value)) => value.to_array_of_size(rows)?,
+            (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
+        });
     }
     let batch = RecordBatch::try_new(arrow_schema(table), columns)?;
     check_not_null(table, &batch)?;
@@ -312,13 +390,17 @@ pub fn whole_rows(planner: &Planner, table: &Table, given: &[Column], arrays: Ve
 }
 
 fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
+    check_times(table, batch)?;
     for (column, array) in table.columns.iter().zip(batch.columns()) {
         let time = table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id);
         if (column.not_null || time) && array.null_count() > 0 {
             let row = (0..array.len()).find(|i| array.is_null(*i)).unwrap_or_default();
             return Err(Error::new(
                 "23502",
-                format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, table.name),
+                format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, table.name
+                ),
             )
             .detail(format!("Failing row contains {}.", shown_row(batch, row))));
         }
@@ -326,12 +408,26 @@ fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
     Ok(())
 }
 
+/// The beginning of time has no chunk; its end has one, because the future is where data goes.
+fn check_times(table: &Table, batch: &RecordBatch) -> Result<()> {
+    let Some(hypertable) = table.hypertable.as_ref().filter(|h| !h.time_type.is_integer()) else { return Ok(()) };
+    let Some(position) = table.position(hypertable.time_column) else { return Ok(()) };
+    match times(batch.column(position)).contains(&Some(i64::MIN)) {
+        true => Err(Error::new("22008", "timestamp out of range")),
+        false => Ok(()),
+    }
+}
+
 fn shown_row(batch: &RecordBatch, row: usize) -> String {
     let options = arrow::util::display::FormatOptions::default().with_null("null");
     let values: Vec<String> = batch
         .columns()
         .iter()
-        .map(|c| arrow::util::display::ArrayFormatter::try_new(c, &options).map(|f| f.value(row).to_string()).unwrap_or_default())
+        .map(|c| {
+            arrow::util::display::ArrayFormatter::try_new(c, &options)
+                .map(|f| f.value(row).to_string())
+                .unwrap_or_default()
+        })
         .collect();
     format!("({})", values.join(", "))
 }
@@ -358,7 +454,9 @@ fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
     let mut assigned: HashMap<String, Expr> = HashMap::new();
     for assignment in &update.assignments {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
-            return Err(Error::unsupported("UPDATE … SET (a, b) = (…) is not supported").hint("Assign each column by itself."));
+            return Err(
+                Error::unsupported("UPDATE … SET (a, b) = (…) is not supported").hint("Assign each column by itself.")
+            );
         };
         let column = named_columns(table, [parse::name_parts(name).pop().unwrap_or_default()])?.remove(0);
         let value = if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
@@ -399,7 +497,9 @@ pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarV
     let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
-    let Some(found) = found else { return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await };
+    let Some(found) = found else {
+        return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await;
+    };
     let new = RecordBatch::try_new(arrow_schema(&table), found.columns()[2..].to_vec())?;
     check_not_null(&table, &new)?;
     let old = touched(work, &table, found.column(1));
@@ -432,7 +532,10 @@ fn first_of_each(batches: Vec<RecordBatch>) -> Result<(RowIds, Option<RecordBatc
 /// The times of removed rows, as a set that is exact for buckets.
 fn touched(work: &Work, table: &Table, old_times: &ArrayRef) -> RangeSet {
     match table.hypertable {
-        Some(_) => RangeSet::from_times(times(old_times).into_iter().flatten(), work.transaction.version().touch_grain(table.id)),
+        Some(_) => RangeSet::from_times(
+            times(old_times).into_iter().flatten(),
+            work.transaction.version().touch_grain(table.id),
+        ),
         None => RangeSet::all(),
     }
 }
@@ -476,7 +579,9 @@ pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarV
     let plan = planner.plan_query(&delete_query(delete, &table)?, &types_of(parameters))?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
-    let Some(found) = found else { return finish(work, &table, Vec::new(), delete.returning.as_deref(), "DELETE").await };
+    let Some(found) = found else {
+        return finish(work, &table, Vec::new(), delete.returning.as_deref(), "DELETE").await;
+    };
     let old = touched(work, &table, found.column(1));
     work.transaction.delete(table.id, ids, old)?;
     match &delete.returning {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod demo;
 mod serve;
 mod sql;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Serve a data directory over PostgreSQL's protocol and HTTP.
     Serve(serve::Serve),
+    /// Show continuous aggregates at work on realistic data, in one command.
+    Demo(demo::Demo),
     /// Execute SQL on a data directory or a server.
     Sql(sql::Sql),
 }
@@ -26,8 +29,14 @@ enum Command {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Deep expressions are planned recursively.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build();
+    // More threads than processors: a query may compute for long without letting others in, and the system then
+    // shares the processors. Deep expressions are planned recursively.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((2 * processors).max(8))
+        .thread_stack_size(8 << 20)
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -37,6 +46,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Serve(serve) => runtime.block_on(serve.run()),
+        Command::Demo(demo) => runtime.block_on(demo.run()),
         Command::Sql(sql) => runtime.block_on(sql.run()),
     };
     // Whatever still runs must not keep the process.

@@ -26,7 +26,6 @@ pub mod reply;
 pub mod scram;
 mod simple;
 mod startup;
-pub mod text;
 pub mod tls;
 pub mod types;
 
@@ -115,6 +114,7 @@ pub async fn serve(stream: Stream, peer: Option<SocketAddr>, shared: Arc<Shared>
             reply::fatal(&mut io.out, &Error::internal(format!("internal error: {reason}")));
             let _ = io.flush().await;
         }
+        io.close().await;
     }
     .instrument(span)
     .await;

@@ -1,6 +1,6 @@
 //! Settings of the server.
 //!
-//! Each is declared once, in [`settings!`], and can be given as a flag, in the environment, in a TOML file, or not
+//! Each is declared once, in `settings!` below, and can be given as a flag, in the environment, in a TOML file, or not
 //! at all; the first of these that has it counts. `--help`, the file's keys and [`DESCRIPTIONS`] are made from the
 //! declaration.
 

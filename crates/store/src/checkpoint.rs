@@ -39,6 +39,9 @@ const MERGE_BYTES: u64 = 256 << 20;
 /// Bytes of memory that a value is taken to need.
 const VALUE_BYTES: u64 = 10;
 
+/// Smaller segments count as this large: each costs a file.
+const SMALL_BYTES: u64 = 1 << 20;
+
 /// How well columns compress, roughly; to compare a buffer with segments.
 const COMPRESSION: u64 = 4;
 
@@ -303,18 +306,21 @@ impl Group {
         let mut candidates: Vec<&Candidate> = self.segments.iter().collect();
         candidates.sort_by_key(|c| c.segment.meta.bytes);
         let fresh = self.fresh.as_ref().map_or(0, |rows| rows.batch.get_array_memory_size() as u64);
-        let (mut bytes, mut memory) = (fresh / COMPRESSION, fresh);
+        let size = |bytes: u64| bytes.max(SMALL_BYTES);
+        let mut bytes = if fresh > 0 { size(fresh / COMPRESSION) } else { 0 };
+        let mut memory = fresh;
         let mut picked = Vec::new();
         let mut merging = true;
         for (i, candidate) in candidates.iter().enumerate() {
             let meta = &candidate.segment.meta;
             let needs = meta.row_count * (meta.columns.len() as u64 + 1) * VALUE_BYTES;
             // The smallest segment begins a merge if the second one joins it.
-            let is_first = bytes == 0 && candidates.get(i + 1).is_some_and(|c| c.segment.meta.bytes <= meta.bytes);
-            merging = merging && memory + needs <= MERGE_BYTES && (meta.bytes <= bytes || is_first);
+            let next = candidates.get(i + 1).map(|c| size(c.segment.meta.bytes));
+            let is_first = bytes == 0 && next.is_some_and(|next| next <= size(meta.bytes));
+            merging = merging && memory + needs <= MERGE_BYTES && (size(meta.bytes) <= bytes || is_first);
             if merging || candidate.is_dying || candidate.is_cut {
                 picked.push(*candidate);
-                bytes += meta.bytes;
+                bytes += size(meta.bytes);
                 memory += needs;
             }
         }

@@ -27,7 +27,7 @@ use crate::wal::{Commit, Log};
 use crate::{Error, Result};
 use arrow::array::{AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;
-use highwater_model::{CaggId, Catalog, ColumnId, Lsn, ObjectKey, RangeSet, Table, TableId};
+use highwater_model::{CaggId, Catalog, CatalogChange, ColumnId, Lsn, ObjectKey, RangeSet, Table, TableId};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -103,6 +103,9 @@ struct Recent {
     inserted: HashSet<TableId>,
     keys: HashMap<(TableId, String), Vec<Arc<[u64]>>>,
     changed: HashSet<ObjectKey>,
+    /// Tables that new aggregates are defined over. Who drops chunks of one, or changes its definition,
+    /// has not thought of the aggregate.
+    sources: HashSet<TableId>,
     settled: Vec<(CaggId, RangeSet)>,
 }
 
@@ -255,12 +258,9 @@ impl Store {
     pub(crate) fn write_segments(
         &self,
         table: &Arc<Table>,
-        first_id: u64,
-        batch: &RecordBatch,
+        rows: NewRows,
         version: &Version,
     ) -> Result<Vec<(Arc<Segment>, RangeSet)>> {
-        let ids = UInt64Array::from_iter_values(first_id..first_id + batch.num_rows() as u64);
-        let rows = NewRows { batch: batch.clone(), ids };
         let grain = version.touch_grain(table.id);
         let time = table.hypertable.as_ref().map(|h| h.time_column);
         let mut segments = Vec::new();
@@ -288,7 +288,7 @@ impl Store {
     /// * [`Error::Conflict`] – a commit since the transaction's snapshot changed a row it changes, an
     ///   object it changes or writes to, or a bucket it replaces. Try again from a new snapshot.
     /// * [`Error::Duplicate`] – a commit since then added a key that it adds too.
-    pub fn commit(self: &Arc<Self>, transaction: Transaction) -> Result<Ticket> {
+    pub fn commit(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
         let ticket = Ticket::new();
         if transaction.is_read_only() {
             ticket.complete(Ok(()));
@@ -296,6 +296,7 @@ impl Store {
         }
         self.log.check()?;
         self.maintenance.wait_for_room(self)?;
+        transaction.compact()?;
         let bodies = Bodies::of(transaction.ops())?;
         let mut effects = effects_of(&transaction);
         let mut checked = transaction.base().lsn;
@@ -327,7 +328,7 @@ impl Store {
     ) -> Result<Ticket> {
         let base = transaction.base().lsn;
         let lsn = Lsn(order.latest.lsn.0 + 1);
-        let ops: Vec<Op> = transaction.ops().iter().map(|op| resolve(op, &order, base)).collect();
+        let ops: Vec<Op> = transaction.ops().iter().map(|op| resolve(op, transaction, &order, base)).collect();
         let mut next = order.latest.clone();
         let segments = RefCell::new(Vec::new());
         for op in &ops {
@@ -413,10 +414,11 @@ impl Drop for Store {
 }
 
 /// Fills in what was touched by commits that the states of a settled range were not computed from.
-fn resolve(op: &Op, order: &Order, base: Lsn) -> Op {
+fn resolve(op: &Op, transaction: &Transaction, order: &Order, base: Lsn) -> Op {
     let Op::Settle { cagg, ranges, at, .. } = op else { return op.clone() };
-    let catalog: &Catalog = order.latest.catalog();
-    let definition = catalog.caggs.get(cagg);
+    // An aggregate that the transaction itself creates is not in the latest version yet.
+    let catalogs: [&Catalog; 2] = [order.latest.catalog(), transaction.version().catalog()];
+    let definition = catalogs.iter().find_map(|catalog| catalog.caggs.get(cagg));
     let again = order.recent.iter().filter(|r| r.lsn > base).flat_map(|r| {
         r.touched.iter().filter_map(|(table, touched)| match definition {
             Some(d) if d.source == *table => Some(touched.clone()),
@@ -440,6 +442,12 @@ fn effects_of(transaction: &Transaction) -> Recent {
             Op::Catalog(change) => {
                 effects.changed.extend(transaction.base().catalog().keys(change));
                 effects.changed.extend(transaction.version().catalog().keys(change));
+                if let CatalogChange::PutCagg(cagg) = change
+                    && !transaction.base().catalog().caggs.contains_key(&cagg.id)
+                {
+                    effects.sources.insert(cagg.source);
+                    effects.sources.extend(&cagg.joined);
+                }
             }
             Op::Insert { table, touched, .. } | Op::AddSegment { table, touched, .. } => {
                 effects.inserted.insert(*table);
@@ -478,9 +486,9 @@ fn conflicts(mine: &Recent, theirs: &Recent) -> bool {
     });
     let writes = |r: &Recent, table: &TableId| r.inserted.contains(table) || r.deleted.contains_key(table);
     let truncated = mine.truncated.iter().any(|table| theirs.truncated.contains(table) || writes(theirs, table));
-    let redefined = |a: &Recent, b: &Recent| {
-        a.changed.iter().any(|key| matches!(key, ObjectKey::Table(id) if writes(b, id) || b.truncated.contains(id)))
-    };
+    let uses = |r: &Recent, table: &TableId| writes(r, table) || r.truncated.contains(table) || r.sources.contains(table);
+    let redefined =
+        |a: &Recent, b: &Recent| a.changed.iter().any(|key| matches!(key, ObjectKey::Table(id) if uses(b, id)));
     let settled = mine.settled.iter().any(|(cagg, ranges)| {
         let again = theirs.settled.iter().any(|(other, done)| other == cagg && !done.intersect(ranges).is_empty());
         again || theirs.changed.contains(&ObjectKey::Cagg(*cagg))

@@ -8,14 +8,19 @@
 
 use crate::op::Op;
 use crate::rows::{RowIds, Rows, times};
-use crate::segment::{Segment, SegmentId};
+use crate::segment::{NewRows, Segment, SegmentId};
 use crate::store::{Snapshot, Store};
 use crate::unique::{self, Keys};
 use crate::version::Version;
 use crate::{Error, Result, schema};
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::concat_batches;
 use highwater_model::{CaggId, CatalogChange, RangeSet, Table, TableId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Rows inserted in small batches go to segments when they are so many times what a large batch has.
+const SPILL_TIMES: usize = 4;
 
 /// Work that becomes visible all at once, or never.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct Transaction {
     working: Version,
     ops: Vec<Op>,
     keys: Vec<AddedKeys>,
+    /// Segments that only the commit will add.
+    spilled: Vec<Arc<Segment>>,
     synchronous: bool,
 }
 
@@ -52,7 +59,7 @@ impl Transaction {
     pub(crate) fn new(store: Arc<Store>, base: Snapshot) -> Self {
         let working = Version::clone(&base);
         let synchronous = store.options().synchronous_commit;
-        Transaction { store, base, working, ops: Vec::new(), keys: Vec::new(), synchronous }
+        Transaction { store, base, working, ops: Vec::new(), keys: Vec::new(), spilled: Vec::new(), synchronous }
     }
 
     /// What this transaction sees: its snapshot and its own changes.
@@ -82,7 +89,8 @@ impl Transaction {
 
     /// A segment that the transaction wrote.
     pub(crate) fn segment(&self, table: TableId, id: SegmentId) -> Option<Arc<Segment>> {
-        self.working.table(table).segments.iter().find(|s| s.meta.id == id).cloned()
+        let segments = &self.working.table(table).segments;
+        segments.iter().chain(&self.spilled).find(|s| s.meta.id == id).cloned()
     }
 
     /// Says whether the commit is acknowledged only when it is synced. Otherwise a crash may lose it, but
@@ -153,7 +161,8 @@ impl Transaction {
         let first_id = self.store.take_row_ids(batch.num_rows() as u64);
         if batch.get_array_memory_size() >= self.store.options().inline_bytes {
             // The segments are removed again if they do not get into the working version.
-            let segments = self.store.write_segments(table, first_id, &batch, &self.working)?;
+            let ids = UInt64Array::from_iter_values(first_id..first_id + batch.num_rows() as u64);
+            let segments = self.store.write_segments(table, NewRows { batch, ids }, &self.working)?;
             for (segment, touched) in &segments {
                 let (segment, touched) = (segment.meta.clone(), touched.clone());
                 self.apply(Op::AddSegment { table: table.id, segment, touched })?;
@@ -217,9 +226,81 @@ impl Transaction {
         store.commit(self)
     }
 
+    /// Joins inserts that follow each other, so that a thousand rows inserted one by one are one op; if they
+    /// are many bytes, they go to segments like a large batch. Only before committing: savepoints count ops.
+    pub(crate) fn compact(&mut self) -> Result<()> {
+        let is_insert = |op: &Op| matches!(op, Op::Insert { .. });
+        if !self.ops.windows(2).any(|pair| pair.iter().all(is_insert)) {
+            return Ok(());
+        }
+        let mut compacted = Vec::new();
+        let mut run: BTreeMap<TableId, (Vec<Arc<Rows>>, RangeSet)> = BTreeMap::new();
+        for op in std::mem::take(&mut self.ops) {
+            match op {
+                // Inserts into different tables may change places.
+                Op::Insert { table, rows, touched } => {
+                    let (all, times) = run.entry(table).or_default();
+                    all.push(rows);
+                    *times = times.union(&touched);
+                }
+                other => {
+                    self.end_run(&mut run, &mut compacted)?;
+                    compacted.push(other);
+                }
+            }
+        }
+        self.end_run(&mut run, &mut compacted)?;
+        self.ops = compacted;
+        Ok(())
+    }
+
+    fn end_run(
+        &mut self,
+        run: &mut BTreeMap<TableId, (Vec<Arc<Rows>>, RangeSet)>,
+        compacted: &mut Vec<Op>,
+    ) -> Result<()> {
+        for (table, (all, touched)) in std::mem::take(run) {
+            let bytes: usize = all.iter().map(|rows| rows.bytes).sum();
+            let is_large = bytes >= SPILL_TIMES * self.store.options().inline_bytes;
+            let definition = self.working.catalog().tables.get(&table).cloned();
+            // Rows that were added to another definition of the table are not of one kind.
+            let definition = definition.filter(|d| all.iter().all(|r| r.batch.schema() == schema::arrow_schema(d)));
+            if let (true, Some(definition)) = (is_large, definition) {
+                let rows = all.iter().map(|rows| NewRows {
+                    batch: rows.batch.clone(),
+                    ids: UInt64Array::from_iter_values(rows.first_id..rows.end_id()),
+                });
+                let rows = NewRows::concat(&rows.collect::<Vec<_>>())?;
+                for (segment, touched) in self.store.write_segments(&definition, rows, &self.working)? {
+                    compacted.push(Op::AddSegment { table, segment: segment.meta.clone(), touched });
+                    self.spilled.push(segment);
+                }
+                continue;
+            }
+            for rows in join_consecutive(all)? {
+                compacted.push(Op::Insert { table, rows, touched: touched.clone() });
+            }
+        }
+        Ok(())
+    }
+
     fn apply(&mut self, op: Op) -> Result<(), Error> {
         self.working.apply(&op, &|meta| self.store.open_segment(meta))?;
         self.ops.push(op);
         Ok(())
     }
+}
+
+/// Joins rows whose ids and columns continue each other.
+fn join_consecutive(all: Vec<Arc<Rows>>) -> Result<Vec<Arc<Rows>>> {
+    let continues = |a: &Arc<Rows>, b: &Arc<Rows>| a.end_id() == b.first_id && a.batch.schema() == b.batch.schema();
+    all.chunk_by(continues)
+        .map(|rows| match rows {
+            [one] => Ok(one.clone()),
+            many => {
+                let batches = many.iter().map(|rows| &rows.batch);
+                Ok(Arc::new(Rows::new(many[0].first_id, concat_batches(&many[0].batch.schema(), batches)?)))
+            }
+        })
+        .collect()
 }

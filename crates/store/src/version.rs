@@ -135,7 +135,7 @@ impl Version {
     /// Applies a change that commits, or will commit, as `lsn`.
     ///
     /// # Errors
-    /// [`Error::Catalog`] when the catalog refuses it; the version is unchanged then.
+    /// [`crate::Error::Catalog`] when the catalog refuses it; the version is unchanged then.
     pub fn apply(&mut self, op: &Op, segments: &dyn Fn(&crate::SegmentMeta) -> Result<Arc<Segment>>) -> Result<()> {
         match op {
             Op::Catalog(change) => self.apply_catalog(change)?,

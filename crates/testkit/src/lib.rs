@@ -1,3 +1,4 @@
 //! What tests of Highwater share. Ships with nothing.
 
+pub mod oracle;
 pub mod script;

@@ -1,10 +1,10 @@
 //! Runs `.slt` scripts on an instance in this process.
 
+use futures::StreamExt;
 use highwater::arrow::datatypes::SchemaRef;
 use highwater::model::time::Zone;
 use highwater::text::write::ColumnWriter;
 use highwater::{Instance, InstanceOptions, Outcome, Session};
-use futures::StreamExt;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl AsyncDB for Connection {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, ScriptError> {
         let mut output = DBOutput::StatementComplete(0);
         for statement in self.session.split(sql)? {
-            let outcome = match self.session.prepare(&statement, &[]).await {
+            let outcome = match self.session.parse(&statement) {
                 Ok(prepared) => self.session.execute(&prepared, vec![]).await,
                 Err(e) => Err(e),
             };
@@ -75,7 +75,10 @@ impl AsyncDB for Connection {
                     while let Some(batch) = rows.next().await {
                         all.extend(shown(&columns, &batch?, zone)?);
                     }
-                    DBOutput::Rows { types: columns.fields().iter().map(|_| DefaultColumnType::Any).collect(), rows: all }
+                    DBOutput::Rows {
+                        types: columns.fields().iter().map(|_| DefaultColumnType::Any).collect(),
+                        rows: all,
+                    }
                 }
                 Outcome::Done(tag) => {
                     DBOutput::StatementComplete(tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0))
@@ -96,7 +99,11 @@ impl AsyncDB for Connection {
     }
 }
 
-fn shown(columns: &SchemaRef, batch: &highwater::arrow::array::RecordBatch, zone: Zone) -> Result<Vec<Vec<String>>, ScriptError> {
+fn shown(
+    columns: &SchemaRef,
+    batch: &highwater::arrow::array::RecordBatch,
+    zone: Zone,
+) -> Result<Vec<Vec<String>>, ScriptError> {
     let writers = batch
         .columns()
         .iter()

@@ -25,7 +25,9 @@ pub fn chunk_name(table: &Table, chunk: &Chunk) -> String {
 pub fn set_interval(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let (table, _) = chunked(work, arguments.relation(work, "hypertable")?)?;
     let time = table.time_column().map(|c| c.name.clone()).unwrap_or_default();
-    let value = arguments.value("chunk_time_interval").ok_or_else(|| Error::invalid_parameter("invalid interval: an explicit interval must be specified"))?;
+    let value = arguments
+        .value("chunk_time_interval")
+        .ok_or_else(|| Error::invalid_parameter("invalid interval: an explicit interval must be specified"))?;
     let width = chunk_width(value, &table, &time)?;
     let mut changed = table.as_ref().clone();
     changed.hypertable.as_mut().expect("it is a hypertable").chunk_interval = width;
@@ -38,15 +40,20 @@ pub fn set_integer_now(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let (table, _) = chunked(work, arguments.relation(work, "hypertable")?)?;
     let hypertable = table.hypertable.as_ref().expect("it is a hypertable");
     if !hypertable.time_type.is_integer() {
-        return Err(Error::invalid_parameter("custom time function not supported").detail("A custom time function can only be set for hypertables that have integer dimensions."));
+        return Err(Error::invalid_parameter("custom time function not supported")
+            .detail("A custom time function can only be set for hypertables that have integer dimensions."));
     }
     if hypertable.integer_now.is_some() && !arguments.truth("replace_if_exists")? {
         return Err(Error::new("42710", format!("custom time function already set for hypertable \"{}\"", table.name)));
     }
-    let name = arguments.text("integer_now_func").ok_or_else(|| Error::invalid_parameter("integer_now_func cannot be NULL"))?;
-    let function = define::find_function(work, &parse::parse_name(&name)?).ok_or_else(|| Error::new("42883", format!("function \"{name}\" does not exist")))?;
+    let name = arguments
+        .text("integer_now_func")
+        .ok_or_else(|| Error::invalid_parameter("integer_now_func cannot be NULL"))?;
+    let function = define::find_function(work, &parse::parse_name(&name)?)
+        .ok_or_else(|| Error::new("42883", format!("function \"{name}\" does not exist")))?;
     let mut changed = table.as_ref().clone();
-    changed.hypertable.as_mut().expect("it is a hypertable").integer_now = Some((function.schema.clone(), function.name.clone()));
+    changed.hypertable.as_mut().expect("it is a hypertable").integer_now =
+        Some((function.schema.clone(), function.name.clone()));
     work.change(CatalogChange::PutTable(Arc::new(changed)))?;
     Ok(vec![vec!["NULL".to_owned()]])
 }
@@ -65,8 +72,12 @@ pub async fn now_of(planner: &Planner, table: &Table, transaction_time: i64) -> 
     let function = planner.version().catalog().functions.get(&key).cloned().ok_or_else(missing)?;
     let plan = planner.plan_query(&*parse::parse_query(&function.body)?, &[])?;
     let batches = planner.collect(plan).await?;
-    let value = batches.iter().find(|b| b.num_rows() > 0).map(|b| ScalarValue::try_from_array(b.column(0), 0)).transpose()?;
-    value.as_ref().and_then(whole_of).ok_or_else(|| Error::new("22004", format!("function {} gave no number", function.name)))
+    let value =
+        batches.iter().find(|b| b.num_rows() > 0).map(|b| ScalarValue::try_from_array(b.column(0), 0)).transpose()?;
+    value
+        .as_ref()
+        .and_then(whole_of)
+        .ok_or_else(|| Error::new("22004", format!("function {} gave no number", function.name)))
 }
 
 /// The chunks that lie wholly in the range that a call's arguments name.
@@ -78,10 +89,12 @@ async fn chosen(work: &Work, table: &Arc<Table>, arguments: &Arguments) -> Resul
         let at = match value {
             ScalarValue::IntervalMonthDayNano(_) if !time_type.is_integer() => {
                 let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
-                timestamptz_minus_interval(work.times.transaction, &interval_of(value)?, &zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?
+                timestamptz_minus_interval(work.times.transaction, &interval_of(value)?, &zone)
+                    .map_err(|e| Error::new(e.sqlstate(), e.to_string()))?
             }
             ScalarValue::IntervalMonthDayNano(_) => {
-                return Err(Error::invalid_parameter("invalid time argument type \"interval\"").hint(format!("Try casting the argument to \"{}\".", time_type.column_type())));
+                return Err(Error::invalid_parameter("invalid time argument type \"interval\"")
+                    .hint(format!("Try casting the argument to \"{}\".", time_type.column_type())));
             }
             other => instant_of(other, time_type, work)?,
         };
@@ -104,12 +117,15 @@ pub async fn show(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
 /// `drop_chunks`
 pub async fn drop(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let (table, cagg) = chunked(work, arguments.relation(work, "relation")?)?;
-    let bounded = ["older_than", "newer_than", "created_before", "created_after"].iter().any(|n| arguments.value(n).is_some());
+    let bounded =
+        ["older_than", "newer_than", "created_before", "created_after"].iter().any(|n| arguments.value(n).is_some());
     if !bounded {
-        return Err(Error::invalid_parameter("invalid time range for dropping chunks").hint("At least one of older_than and newer_than must be provided."));
+        return Err(Error::invalid_parameter("invalid time range for dropping chunks")
+            .hint("At least one of older_than and newer_than must be provided."));
     }
     if arguments.value("created_before").is_some() || arguments.value("created_after").is_some() {
-        return Err(Error::unsupported("created_before and created_after are not supported").hint("Use older_than and newer_than."));
+        return Err(Error::unsupported("created_before and created_after are not supported")
+            .hint("Use older_than and newer_than."));
     }
     let chunks = chosen(work, &table, arguments).await?;
     drop_chunks(work, &table, cagg.as_deref(), &chunks).await?;
@@ -123,7 +139,12 @@ pub async fn drop(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
 /// freeze    merge the partial states of the dropped rows into the frozen base
 /// drop      delete the rows, touching nothing
 /// ```
-pub async fn drop_chunks(work: &mut Work, table: &Arc<Table>, cagg: Option<&ContinuousAggregate>, chunks: &[Chunk]) -> Result<()> {
+pub async fn drop_chunks(
+    work: &mut Work,
+    table: &Arc<Table>,
+    cagg: Option<&ContinuousAggregate>,
+    chunks: &[Chunk],
+) -> Result<()> {
     let ranges: RangeSet = chunks.iter().map(|c| c.range).collect();
     if ranges.is_empty() {
         return Ok(());

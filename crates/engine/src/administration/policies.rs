@@ -17,7 +17,9 @@ fn offset(value: &ScalarValue, time_type: TimeType, name: &str) -> Result<Offset
         (ScalarValue::IntervalMonthDayNano(_), false) => interval_of(value).map(Offset::Interval),
         // An untyped string is an interval; a value of type text is not.
         (ScalarValue::Utf8(Some(_)), false) => interval_of(value).map(Offset::Interval).map_err(|_| invalid()),
-        (other, true) => whole_of(other).map(Offset::Integer).ok_or_else(|| invalid().hint("Use time interval of type integer with the continuous aggregate.")),
+        (other, true) => whole_of(other)
+            .map(Offset::Integer)
+            .ok_or_else(|| invalid().hint("Use time interval of type integer with the continuous aggregate.")),
         (_, false) => Err(invalid().hint("Use time interval with the continuous aggregate.")),
     }
 }
@@ -40,7 +42,9 @@ fn bucket_width(cagg: &ContinuousAggregate) -> i128 {
 fn aggregate(work: &Work, arguments: &Arguments, sqlstate: &'static str) -> Result<Arc<ContinuousAggregate>> {
     match arguments.relation(work, "continuous_aggregate")? {
         Relation::Cagg(cagg) => Ok(cagg),
-        Relation::Table(table) => Err(Error::new(sqlstate, format!("\"{}\" is not a continuous aggregate", table.name))),
+        Relation::Table(table) => {
+            Err(Error::new(sqlstate, format!("\"{}\" is not a continuous aggregate", table.name)))
+        }
     }
 }
 
@@ -70,13 +74,29 @@ pub fn add_refresh(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     }
     let action = Action::Refresh { cagg: cagg.id, start_offset, end_offset };
     if let Some(existing) = policy_of(work, |a| matches!(a, Action::Refresh { cagg: of, .. } if *of == cagg.id)) {
-        return already(work, arguments, &existing, &action, "continuous aggregate policy", &cagg.name, "continuous aggregate");
+        return already(
+            work,
+            arguments,
+            &existing,
+            &action,
+            "continuous aggregate policy",
+            &cagg.name,
+            "continuous aggregate",
+        );
     }
     let job = new_job(work, arguments, action, schedule, Interval::ZERO)?;
     Ok(vec![vec![job.to_string()]])
 }
 
-fn already(work: &mut Work, arguments: &Arguments, existing: &Job, action: &Action, what: &str, name: &str, kind: &str) -> Result<Rows> {
+fn already(
+    work: &mut Work,
+    arguments: &Arguments,
+    existing: &Job,
+    action: &Action,
+    what: &str,
+    name: &str,
+    kind: &str,
+) -> Result<Rows> {
     let text = format!("{what} already exists for {kind} \"{name}\"");
     let text = if kind == "continuous aggregate" { format!("{what} already exists for \"{name}\"") } else { text };
     if !arguments.truth("if_not_exists")? {
@@ -93,7 +113,13 @@ fn already(work: &mut Work, arguments: &Arguments, existing: &Job, action: &Acti
     Ok(vec![vec!["-1".to_owned()]])
 }
 
-fn new_job(work: &mut Work, arguments: &Arguments, action: Action, schedule_interval: Interval, max_runtime: Interval) -> Result<i32> {
+fn new_job(
+    work: &mut Work,
+    arguments: &Arguments,
+    action: Action,
+    schedule_interval: Interval,
+    max_runtime: Interval,
+) -> Result<i32> {
     let initial_start = arguments.timestamptz("initial_start", work)?;
     let id = JobId(work.engine.store.take_job_id());
     let now = work.times.transaction;
@@ -140,7 +166,9 @@ pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     if arguments.value("drop_created_before").is_some() {
         return Err(Error::unsupported("drop_created_before is not supported").hint("Use drop_after."));
     }
-    let value = arguments.value("drop_after").ok_or_else(|| Error::invalid_parameter("need to specify one of \"drop_after\" or \"drop_created_before\""))?;
+    let value = arguments
+        .value("drop_after")
+        .ok_or_else(|| Error::invalid_parameter("need to specify one of \"drop_after\" or \"drop_created_before\""))?;
     let drop_after = match (value, hypertable.time_type.is_integer()) {
         (ScalarValue::IntervalMonthDayNano(_) | ScalarValue::Utf8(_), false) => Offset::Interval(interval_of(value)?),
         (other, true) => {
@@ -155,7 +183,11 @@ pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
                 (None, _) => return Err(invalid().hint("Integer duration in \"drop_after\" or interval time duration in \"drop_created_before\" is required for hypertables with integer time dimension.")),
             }
         }
-        _ => return Err(invalid().hint("Interval duration is required for hypertable with timestamp-based time dimension.")),
+        _ => {
+            return Err(
+                invalid().hint("Interval duration is required for hypertable with timestamp-based time dimension.")
+            );
+        }
     };
     let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
     let action = Action::Retention { table: table.id, drop_after };
@@ -185,7 +217,10 @@ pub fn remove_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> 
 }
 
 fn job_of(work: &Work, arguments: &Arguments) -> Result<Arc<Job>> {
-    let id = arguments.value("job_id").and_then(whole_of).ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
+    let id = arguments
+        .value("job_id")
+        .and_then(whole_of)
+        .ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
     let job = i32::try_from(id).ok().and_then(|id| work.transaction.version().catalog().jobs.get(&JobId(id)).cloned());
     job.ok_or_else(|| Error::new("42704", format!("job {id} not found")))
 }
@@ -202,7 +237,8 @@ pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     };
     let mut changed = job.as_ref().clone();
     if arguments.value("config").is_some() {
-        return Err(Error::unsupported("changing the configuration of a policy is not supported").hint("Remove the policy and add it again."));
+        return Err(Error::unsupported("changing the configuration of a policy is not supported")
+            .hint("Remove the policy and add it again."));
     }
     if let Some(interval) = arguments.interval("schedule_interval")? {
         changed.schedule_interval = interval;
@@ -234,7 +270,10 @@ pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     }
     work.change(CatalogChange::PutJob(Arc::new(changed.clone())))?;
     work.change(CatalogChange::PutJobStats(job.id, stats.clone()))?;
-    let next = stats.next_start.map_or_else(|| "NULL".to_owned(), |t| literal(&highwater_model::time::format_timestamptz(t, &highwater_model::time::Zone::UTC)));
+    let next = stats.next_start.map_or_else(
+        || "NULL".to_owned(),
+        |t| literal(&highwater_model::time::format_timestamptz(t, &highwater_model::time::Zone::UTC)),
+    );
     Ok(vec![vec![
         job.id.0.to_string(),
         literal(&changed.schedule_interval.to_string()),

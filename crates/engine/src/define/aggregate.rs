@@ -1,6 +1,7 @@
 //! CREATE, ALTER and DROP of continuous aggregates.
 
 use super::done;
+use super::hypertable::next_number;
 use crate::definition::{Definition, Role};
 use crate::error::{Error, Notice, Result};
 use crate::parse::{AlterView, CreateMaterializedView, Options, ident, name_parts};
@@ -11,7 +12,9 @@ use crate::work::Work;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::sql::sqlparser::ast::{self, Expr, GroupByExpr, SelectItem, SetExpr, TableFactor, Visit, Visitor};
 use highwater_model::hypertable::Hypertable;
-use highwater_model::{CaggId, CatalogChange, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind, TimeRange};
+use highwater_model::{
+    CaggId, CatalogChange, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind, TimeRange,
+};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -51,7 +54,12 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     let bucket = definition.bucket_spec(hypertable.time_type)?;
     let columns = definition.columns()?;
     let id = CaggId(work.engine.store.take_oid());
-    let kept = |name: String, table_columns: Vec<Column>, time_column: ColumnId, segment_by: Vec<ColumnId>, kind: TableKind, number: u32| Table {
+    let kept = |name: String,
+                table_columns: Vec<Column>,
+                time_column: ColumnId,
+                segment_by: Vec<ColumnId>,
+                kind: TableKind,
+                number: u32| Table {
         id: TableId(work.engine.store.take_oid()),
         schema: "_timescaledb_internal".to_owned(),
         name,
@@ -84,7 +92,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         .filter(|(_, c)| matches!(c.role, Role::Group(i) if i != definition.bucket_group()))
         .map(|(i, _)| ColumnId(i as u32 + 1))
         .collect();
-    let number = work.transaction.version().catalog().tables.values().filter(|t| t.hypertable.is_some()).count() as u32 + 1;
+    let number = next_number(work.transaction.version().catalog());
     let materialization = kept(
         format!("_materialized_hypertable_{number}"),
         columns.iter().enumerate().map(|(i, c)| column(i, &c.name, &c.column_type)).collect(),
@@ -115,7 +123,12 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         materialization: materialization.id,
         frozen_base: frozen_base.id,
         materialized_only: options.materialized_only.unwrap_or(true),
-        outputs: columns.iter().take(definition.output_count()).enumerate().map(|(i, c)| (c.name.clone(), ColumnId(i as u32 + 1))).collect(),
+        outputs: columns
+            .iter()
+            .take(definition.output_count())
+            .enumerate()
+            .map(|(i, c)| (c.name.clone(), ColumnId(i as u32 + 1)))
+            .collect(),
         bucket_column,
         group_columns,
     });
@@ -131,8 +144,10 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         if ranges.is_empty() {
             work.notice(refresh::up_to_date(&cagg));
         } else {
-            work.notice(Notice::new(format!("refreshing continuous aggregate \"{}\"", cagg.name))
-                .hint("Use WITH NO DATA if you do not want to refresh the continuous aggregate on creation."));
+            work.notice(
+                Notice::new(format!("refreshing continuous aggregate \"{}\"", cagg.name))
+                    .hint("Use WITH NO DATA if you do not want to refresh the continuous aggregate on creation."),
+            );
             refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges).await?;
         }
     }
@@ -162,8 +177,14 @@ impl AggregateOptions {
                 Some("materialized_only") => read.materialized_only = Some(truth()?),
                 // Groups are how rows are sorted here; there is no separate index to make.
                 Some("create_group_indexes") | Some("finalized") => drop(truth()?),
-                Some(other) => return Err(Error::new("42703", format!("unrecognized parameter \"timescaledb.{other}\""))),
-                None => return Err(Error::unsupported(format!("option \"{name}\" is not supported for a continuous aggregate"))),
+                Some(other) => {
+                    return Err(Error::invalid_parameter(format!("unrecognized parameter \"timescaledb.{other}\"")));
+                }
+                None => {
+                    return Err(Error::unsupported(format!(
+                        "option \"{name}\" is not supported for a continuous aggregate"
+                    )));
+                }
             }
         }
         Ok(read)
@@ -209,7 +230,8 @@ fn sources(work: &Work, query: &ast::Query) -> Result<(Arc<Table>, Vec<TableId>)
         return Err(invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."));
     }
     let mut tables = Vec::new();
-    let factors = select.from.iter().flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
+    let factors =
+        select.from.iter().flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
     for factor in factors {
         match factor {
             TableFactor::Table { name, args: None, .. } => tables.push(work.resolve(&name_parts(name))?),
@@ -240,7 +262,8 @@ fn sources(work: &Work, query: &ast::Query) -> Result<(Arc<Table>, Vec<TableId>)
         }
     }
     let source = source.ok_or_else(|| {
-        Error::unsupported("invalid continuous aggregate view").detail("At least one hypertable should be used in the view definition.")
+        Error::unsupported("invalid continuous aggregate view")
+            .detail("At least one hypertable should be used in the view definition.")
     })?;
     Ok((source, joined))
 }
@@ -259,10 +282,17 @@ impl Visitor for Subqueries {
 }
 
 /// ALTER MATERIALIZED VIEW.
-pub fn alter_aggregate(work: &mut Work, name: &ast::ObjectName, if_exists: bool, action: &AlterView) -> Result<Outcome> {
+pub fn alter_aggregate(
+    work: &mut Work,
+    name: &ast::ObjectName,
+    if_exists: bool,
+    action: &AlterView,
+) -> Result<Outcome> {
     let cagg = match work.resolve(&name_parts(name)) {
         Ok(Relation::Cagg(cagg)) => cagg,
-        Ok(Relation::Table(table)) => return Err(Error::new("42809", format!("\"{}\" is not a materialized view", table.name))),
+        Ok(Relation::Table(table)) => {
+            return Err(Error::new("42809", format!("\"{}\" is not a materialized view", table.name)));
+        }
         Err(_) if if_exists => {
             work.notice(Notice::new(format!("relation \"{name}\" does not exist, skipping")));
             return done("ALTER MATERIALIZED VIEW");
@@ -284,7 +314,10 @@ pub fn alter_aggregate(work: &mut Work, name: &ast::ObjectName, if_exists: bool,
         AlterView::RenameColumn(from, to) => {
             let (from, to) = (ident(from), ident(to));
             if changed.outputs.iter().any(|(name, _)| *name == to) {
-                return Err(Error::new("42701", format!("column \"{to}\" of relation \"{}\" already exists", changed.name)));
+                return Err(Error::new(
+                    "42701",
+                    format!("column \"{to}\" of relation \"{}\" already exists", changed.name),
+                ));
             }
             let output = changed.outputs.iter_mut().find(|(name, _)| *name == from);
             output.ok_or_else(|| Error::no_column(&from))?.0 = to;
@@ -337,9 +370,12 @@ pub fn refuse_if_used(work: &Work, table: &Table, column: &str, what: &str) -> R
             Ok(TreeNodeRecursion::Continue)
         })?;
         if used {
-            return Err(Error::new("2BP01", format!("cannot {what} column {column} of table {} because other objects depend on it", table.name))
-                .detail(format!("view {} depends on column {column} of table {}", cagg.name, table.name))
-                .hint("Drop the continuous aggregate first."));
+            return Err(Error::new(
+                "2BP01",
+                format!("cannot {what} column {column} of table {} because other objects depend on it", table.name),
+            )
+            .detail(format!("view {} depends on column {column} of table {}", cagg.name, table.name))
+            .hint("Drop the continuous aggregate first."));
         }
     }
     Ok(())
@@ -360,12 +396,23 @@ pub fn rename_source(work: &mut Work, old: &Table, new: &Table) -> Result<()> {
                     columns: vec![],
                     at: None,
                 });
-                *name = ast::ObjectName::from(vec![ast::Ident::with_quote('"', &self.1.schema), ast::Ident::with_quote('"', &self.1.name)]);
+                *name = ast::ObjectName::from(vec![
+                    ast::Ident::with_quote('"', &self.1.schema),
+                    ast::Ident::with_quote('"', &self.1.name),
+                ]);
             }
             ControlFlow::Continue(())
         }
     }
-    let over: Vec<_> = work.transaction.version().catalog().caggs.values().filter(|c| c.source == old.id || c.joined.contains(&old.id)).cloned().collect();
+    let over: Vec<_> = work
+        .transaction
+        .version()
+        .catalog()
+        .caggs
+        .values()
+        .filter(|c| c.source == old.id || c.joined.contains(&old.id))
+        .cloned()
+        .collect();
     for cagg in over {
         let mut query = crate::parse::parse_query(&cagg.query)?;
         let _ = ast::VisitMut::visit(query.as_mut(), &mut Rename(old, new));

@@ -42,10 +42,15 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
         any = true;
         let text = value.clone().unwrap_or_default();
         match name.as_str() {
-            "hypertable" => is_hypertable = value.as_deref().is_none_or(|v| matches!(v.to_lowercase().as_str(), "true" | "on" | "1")),
+            "hypertable" => {
+                is_hypertable =
+                    value.as_deref().is_none_or(|v| matches!(v.to_lowercase().as_str(), "true" | "on" | "1"))
+            }
             "partition_column" => partition.column = text,
             "chunk_interval" | "chunk_time_interval" => interval = Some(text),
-            "create_default_indexes" => partition.default_index = matches!(text.to_lowercase().as_str(), "true" | "on" | "1"),
+            "create_default_indexes" => {
+                partition.default_index = matches!(text.to_lowercase().as_str(), "true" | "on" | "1")
+            }
             "segmentby" | "segment_by" | "compress_segmentby" => {
                 partition.segment_by = text.split(',').map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect();
             }
@@ -57,7 +62,8 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
         return Ok(None);
     }
     if !is_hypertable {
-        return Err(Error::new("42703", "timescaledb options requires hypertable option").hint("Use \"timescaledb.hypertable\" to enable creating a hypertable."));
+        return Err(Error::new("42703", "timescaledb options requires hypertable option")
+            .hint("Use \"timescaledb.hypertable\" to enable creating a hypertable."));
     }
     if partition.column.is_empty() {
         let candidates: Vec<&str> = table
@@ -67,9 +73,14 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
             .map(|c| c.name.as_str())
             .collect();
         let [only] = candidates[..] else {
-            return Err(Error::new("42703", "partition column could not be determined").hint("Use \"timescaledb.partition_column\" to specify the column to use as partitioning column."));
+            return Err(Error::new("42703", "partition column could not be determined")
+                .hint("Use \"timescaledb.partition_column\" to specify the column to use as partitioning column."));
         };
-        work.notice(Notice::new(format!("using column \"{only}\" as partitioning column")).hint("Use \"timescaledb.partition_column\" to specify a different column to use as partitioning column."));
+        work.notice(
+            Notice::new(format!("using column \"{only}\" as partitioning column")).hint(
+                "Use \"timescaledb.partition_column\" to specify a different column to use as partitioning column.",
+            ),
+        );
         partition.column = only.to_owned();
     }
     if let Some(text) = interval {
@@ -84,6 +95,11 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
         }
     }
     Ok(Some(partition))
+}
+
+/// The number that the next hypertable gets: above those of all there are.
+pub fn next_number(catalog: &highwater_model::Catalog) -> u32 {
+    catalog.tables.values().filter_map(|table| table.hypertable.as_ref()).map(|h| h.number).max().unwrap_or(0) + 1
 }
 
 /// Makes a table a hypertable. Gives its number.
@@ -117,11 +133,11 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
         (Some(_), _) => return Err(invalid_interval(&column.column_type.to_string())),
         (None, false) => WEEK_MICROS,
         (None, true) => {
-            return Err(Error::invalid_parameter(format!("integer dimensions require an explicit interval"))
+            return Err(Error::invalid_parameter("integer dimensions require an explicit interval")
                 .hint("Give chunk_time_interval => a number."));
         }
     };
-    let number = work.transaction.version().catalog().tables.values().filter(|t| t.hypertable.is_some()).count() as u32 + 1;
+    let number = next_number(work.transaction.version().catalog());
     let mut changed = table.as_ref().clone();
     let id = column.id;
     let sql = crate::work::quoted(&column.name);
@@ -132,12 +148,22 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
         .iter()
         .map(|name| table.column(name).map(|c| c.id).ok_or_else(|| Error::no_column(name)))
         .collect::<Result<Vec<_>>>()?;
-    changed.hypertable = Some(Hypertable { number, time_column: id, time_type, chunk_interval: interval, integer_now: None, segment_by });
+    changed.hypertable = Some(Hypertable {
+        number,
+        time_column: id,
+        time_type,
+        chunk_interval: interval,
+        integer_now: None,
+        segment_by,
+    });
     for index in &changed.indexes {
         check_unique_index(&changed, index)?;
     }
     let covered = changed.indexes.iter().any(|i| i.columns.first().is_some_and(|c| c.column == Some(id)));
-    if partition.default_index && !covered && !work.transaction.version().catalog().is_taken(&table.schema, &default_name) {
+    if partition.default_index
+        && !covered
+        && !work.transaction.version().catalog().is_taken(&table.schema, &default_name)
+    {
         changed.indexes.push(Index {
             id: work.engine.store.take_oid(),
             name: default_name,
@@ -160,7 +186,7 @@ pub fn check_unique_index(table: &Table, index: &Index) -> Result<()> {
     }
     let time = table.column_by_id(hypertable.time_column).map(|c| c.name.clone()).unwrap_or_default();
     Err(Error::new("TS103", format!("cannot create a unique index without the column \"{time}\" (used in partitioning)"))
-        .hint(format!("If you're creating a hypertable on a table with a primary key, ensure the partitioning column is part of the primary or composite key.")))
+        .hint("If you're creating a hypertable on a table with a primary key, ensure the partitioning column is part of the primary or composite key."))
 }
 
 /// 22023: a chunk interval that cannot be.

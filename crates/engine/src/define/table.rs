@@ -27,7 +27,8 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
     if create.temporary {
-        return Err(Error::unsupported("temporary tables are not supported").hint("Create a table in a schema of its own and drop it."));
+        return Err(Error::unsupported("temporary tables are not supported")
+            .hint("Create a table in a schema of its own and drop it."));
     }
     let mut table = Table {
         id: TableId(work.engine.store.take_oid()),
@@ -56,7 +57,12 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
     done("CREATE TABLE")
 }
 
-async fn create_table_as(work: &mut Work, mut table: Table, create: &ast::CreateTable, query: &ast::Query) -> Result<Outcome> {
+async fn create_table_as(
+    work: &mut Work,
+    mut table: Table,
+    create: &ast::CreateTable,
+    query: &ast::Query,
+) -> Result<Outcome> {
     let planner = work.planner();
     let plan = planner.plan_query(query, &[])?;
     let schema = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
@@ -143,10 +149,9 @@ fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstrai
         columns
             .iter()
             .map(|c| match &c.column.expr {
-                ast::Expr::Identifier(name) => table
-                    .column(&ident(name))
-                    .map(|c| c.id)
-                    .ok_or_else(|| Error::new("42703", format!("column \"{}\" named in key does not exist", ident(name)))),
+                ast::Expr::Identifier(name) => table.column(&ident(name)).map(|c| c.id).ok_or_else(|| {
+                    Error::new("42703", format!("column \"{}\" named in key does not exist", ident(name)))
+                }),
                 other => Err(Error::syntax(format!("a key is on columns, not on {other}"))),
             })
             .collect()
@@ -166,7 +171,13 @@ fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstrai
     }
 }
 
-fn add_key(work: &mut Work, table: &mut Table, columns: &[ColumnId], primary: bool, name: Option<String>) -> Result<()> {
+fn add_key(
+    work: &mut Work,
+    table: &mut Table,
+    columns: &[ColumnId],
+    primary: bool,
+    name: Option<String>,
+) -> Result<()> {
     if primary && table.indexes.iter().any(|i| i.primary) {
         return Err(Error::new("42P16", format!("multiple primary keys for table \"{}\" are not allowed", table.name)));
     }
@@ -213,9 +224,14 @@ fn free_name(work: &Work, table: &Table, wanted: String) -> String {
 pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcome> {
     let table = match work.resolve(&parse::name_parts(&create.table_name))? {
         Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => table,
-        Relation::Table(table) => return Err(Error::new("42809", format!("cannot create index on relation \"{}\"", table.name))),
+        Relation::Table(table) => {
+            return Err(Error::new("42809", format!("cannot create index on relation \"{}\"", table.name)));
+        }
         Relation::Cagg(cagg) if create.unique => {
-            return Err(Error::unsupported(format!("continuous aggregate \"{}\" cannot have unique indexes", cagg.name)));
+            return Err(Error::unsupported(format!(
+                "continuous aggregate \"{}\" cannot have unique indexes",
+                cagg.name
+            )));
         }
         Relation::Cagg(cagg) => {
             let table = work.transaction.version().catalog().tables.get(&cagg.materialization).cloned();
@@ -309,10 +325,9 @@ pub fn drop_index(work: &mut Work, parts: &[String], if_exists: bool) -> Result<
         [] => Vec::new(),
     };
     let catalog = work.transaction.version().catalog().clone();
-    let table = catalog
-        .tables
-        .values()
-        .find(|t| (schemas.contains(&t.schema) || !matches!(t.kind, TableKind::Table)) && t.indexes.iter().any(|i| i.name == name));
+    let table = catalog.tables.values().find(|t| {
+        (schemas.contains(&t.schema) || !matches!(t.kind, TableKind::Table)) && t.indexes.iter().any(|i| i.name == name)
+    });
     let Some(table) = table else {
         if if_exists {
             work.notice(Notice::new(format!("index \"{name}\" does not exist, skipping")));
@@ -322,8 +337,11 @@ pub fn drop_index(work: &mut Work, parts: &[String], if_exists: bool) -> Result<
     };
     let mut changed = table.as_ref().clone();
     if changed.indexes.iter().any(|i| i.name == name && i.constraint) {
-        return Err(Error::new("2BP01", format!("cannot drop index {name} because constraint {name} on table {} requires it", table.name))
-            .hint(format!("You can drop constraint {name} on table {} instead.", table.name)));
+        return Err(Error::new(
+            "2BP01",
+            format!("cannot drop index {name} because constraint {name} on table {} requires it", table.name),
+        )
+        .hint(format!("You can drop constraint {name} on table {} instead.", table.name)));
     }
     changed.indexes.retain(|i| i.name != name);
     work.change(CatalogChange::PutTable(Arc::new(changed)))
@@ -366,11 +384,13 @@ pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Out
     let table = match relation {
         Relation::Table(table) => table,
         Relation::Cagg(cagg) => {
-            return Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name)).hint("Use ALTER MATERIALIZED VIEW."));
+            return Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))
+                .hint("Use ALTER MATERIALIZED VIEW."));
         }
     };
     for operation in &alter.operations {
-        let table = work.transaction.version().catalog().tables.get(&table.id).cloned().unwrap_or_else(|| table.clone());
+        let table =
+            work.transaction.version().catalog().tables.get(&table.id).cloned().unwrap_or_else(|| table.clone());
         alter_one(work, &table, operation).await?;
     }
     done("ALTER TABLE")
@@ -400,11 +420,15 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                 let planner = work.planner();
                 let schema = DFSchema::empty();
                 let expr = planner.plan_expr(&parse::parse_expr(&default)?, &schema)?;
-                let value = planner.constant_of(&convert::assign_expr(expr, column, &table.name, &schema, planner.state())?)?;
+                let value =
+                    planner.constant_of(&convert::assign_expr(expr, column, &table.name, &schema, planner.state())?)?;
                 column.missing = crate::text::write::scalar_text(&value, &highwater_model::time::Zone::UTC);
             }
             if column.not_null && column.missing.is_none() && work.transaction.version().table(table.id).row_count > 0 {
-                return Err(Error::new("23502", format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name)));
+                return Err(Error::new(
+                    "23502",
+                    format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name),
+                ));
             }
         }
         AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
@@ -412,10 +436,16 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                 let name = ident(name);
                 let Some(column) = table.column(&name) else {
                     if *if_exists {
-                        work.notice(Notice::new(format!("column \"{name}\" of relation \"{}\" does not exist, skipping", table.name)));
+                        work.notice(Notice::new(format!(
+                            "column \"{name}\" of relation \"{}\" does not exist, skipping",
+                            table.name
+                        )));
                         continue;
                     }
-                    return Err(Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name)));
+                    return Err(Error::new(
+                        "42703",
+                        format!("column \"{name}\" of relation \"{}\" does not exist", table.name),
+                    ));
                 };
                 if table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id) {
                     return Err(Error::new("42P16", "cannot drop column named in partition key")
@@ -430,7 +460,10 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
             let (old, new) = (ident(old_column_name), ident(new_column_name));
             if table.column(&new).is_some() {
-                return Err(Error::new("42701", format!("column \"{new}\" of relation \"{}\" already exists", table.name)));
+                return Err(Error::new(
+                    "42701",
+                    format!("column \"{new}\" of relation \"{}\" already exists", table.name),
+                ));
             }
             aggregate::refuse_if_used(work, table, &old, "rename")?;
             let column = changed.columns.iter_mut().find(|c| c.name == old).ok_or_else(|| Error::no_column(&old))?;
@@ -453,7 +486,10 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
         AlterTableOperation::AlterColumn { column_name, op } => {
             let name = ident(column_name);
             let Some(column) = changed.columns.iter_mut().find(|c| c.name == name) else {
-                return Err(Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name)));
+                return Err(Error::new(
+                    "42703",
+                    format!("column \"{name}\" of relation \"{}\" does not exist", table.name),
+                ));
             };
             match op {
                 AlterColumnOperation::SetNotNull => column.not_null = true,
@@ -486,7 +522,10 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             let before = changed.indexes.len();
             changed.indexes.retain(|i| !(i.constraint && i.name == name));
             if changed.indexes.len() == before && !if_exists {
-                return Err(Error::new("42704", format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name)));
+                return Err(Error::new(
+                    "42704",
+                    format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name),
+                ));
             }
         }
         AlterTableOperation::OwnerTo { .. } => return Ok(()),
@@ -508,12 +547,21 @@ async fn refuse_nulls(work: &Work, table: &Table, column: &Column) -> Result<()>
     let rows: usize = planner.collect(plan).await?.iter().map(RecordBatch::num_rows).sum();
     match rows {
         0 => Ok(()),
-        _ => Err(Error::new("23502", format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name))),
+        _ => Err(Error::new(
+            "23502",
+            format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name),
+        )),
     }
 }
 
 /// Gives a column another type by writing every row again.
-async fn change_type(work: &mut Work, table: &Arc<Table>, name: &str, data_type: &ast::DataType, using: &str) -> Result<()> {
+async fn change_type(
+    work: &mut Work,
+    table: &Arc<Table>,
+    name: &str,
+    data_type: &ast::DataType,
+    using: &str,
+) -> Result<()> {
     let to = types::column_type(data_type)?;
     let old = table.column(name).expect("the caller found it").clone();
     if old.column_type == to {
@@ -556,12 +604,17 @@ async fn change_type(work: &mut Work, table: &Arc<Table>, name: &str, data_type:
 /// Drops a table or view, and with `cascade` the aggregates over it.
 pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<()> {
     let catalog = work.transaction.version().catalog().clone();
-    let over: Vec<_> = catalog.caggs.values().filter(|c| c.source == table.id || c.joined.contains(&table.id)).cloned().collect();
+    let over: Vec<_> =
+        catalog.caggs.values().filter(|c| c.source == table.id || c.joined.contains(&table.id)).cloned().collect();
     if !over.is_empty() && !cascade {
-        let names: Vec<String> = over.iter().map(|c| format!("view {} depends on table {}", c.name, table.name)).collect();
-        return Err(Error::new("2BP01", format!("cannot drop table {} because other objects depend on it", table.name))
-            .detail(names.join("\n"))
-            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        let names: Vec<String> =
+            over.iter().map(|c| format!("view {} depends on table {}", c.name, table.name)).collect();
+        return Err(Error::new(
+            "2BP01",
+            format!("cannot drop table {} because other objects depend on it", table.name),
+        )
+        .detail(names.join("\n"))
+        .hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }
     for cagg in over {
         aggregate::drop_aggregate(work, &cagg, true)?;

@@ -121,7 +121,9 @@ fn options_of(given: &Options) -> Result<CopyOptions> {
         "" | "text" => CopyFormat::Text,
         "csv" => CopyFormat::Csv,
         "binary" => {
-            return Err(Error::unsupported("COPY in the binary format is not supported").hint("Use FORMAT csv or text."));
+            return Err(
+                Error::unsupported("COPY in the binary format is not supported").hint("Use FORMAT csv or text.")
+            );
         }
         other => {
             return Err(Error::invalid_parameter(format!("COPY format \"{other}\" not recognized"))

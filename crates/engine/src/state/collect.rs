@@ -14,7 +14,9 @@ use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::functions_nested::flatten::flatten_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::create_physical_sort_expr;
 use std::hash::{Hash, Hasher};
@@ -60,7 +62,13 @@ fn inputs(call: &AggregateFunction) -> Vec<Expr> {
 fn array_agg(expr: Expr, filter: Option<Box<Expr>>) -> Expr {
     Expr::AggregateFunction(AggregateFunction {
         func: array_agg_udaf(),
-        params: AggregateFunctionParams { args: vec![expr], distinct: false, filter, order_by: vec![], null_treatment: None },
+        params: AggregateFunctionParams {
+            args: vec![expr],
+            distinct: false,
+            filter,
+            order_by: vec![],
+            null_treatment: None,
+        },
     })
 }
 
@@ -98,9 +106,12 @@ impl Finish {
             create_physical_sort_expr(&sort, &kept, session.execution_props(), &PhysicalPlanningContext::default())
         });
         let sort = sort.collect::<Result<Vec<_>>>()?;
-        let order = call.params.order_by.iter().enumerate().map(|(i, s)| {
-            (offset + i, SortOptions { descending: !s.asc, nulls_first: s.nulls_first })
-        });
+        let order = call
+            .params
+            .order_by
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (offset + i, SortOptions { descending: !s.asc, nulls_first: s.nulls_first }));
         let order = order.collect();
         let mut builder = AggregateExprBuilder::new(call.func.clone(), args)
             .schema(schema)

@@ -9,17 +9,18 @@
 
 use crate::Error;
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array, Float64Array,
-    Int16Array, Int32Array, Int64Array, StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array,
+    Float64Array, Int16Array, Int32Array, Int64Array, StructArray,
 };
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Fields, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
+    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Fields, Float32Type, Float64Type, Int16Type, Int32Type,
+    Int64Type, i256,
 };
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -349,12 +350,10 @@ impl Stats {
     fn update(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
         let squares = self.needs.moments;
         match (&mut self.cells, self.numbers) {
-            (Cells::Float(cells), Numbers::Double) => {
-                each::<Float64Type>(values, groups, filter, |g, x| {
-                    cells[g].add(x);
-                    Ok(())
-                })
-            }
+            (Cells::Float(cells), Numbers::Double) => each::<Float64Type>(values, groups, filter, |g, x| {
+                cells[g].add(x);
+                Ok(())
+            }),
             (Cells::Float(cells), _) => each::<Float32Type>(values, groups, filter, |g, x| {
                 cells[g].add(f64::from(x));
                 Ok(())
@@ -533,7 +532,13 @@ fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<Exact
     (0..n.len())
         .map(|i| match n.is_valid(i) && n.value(i) > 0 {
             false => ExactCell::default(),
-            true => ExactCell { n: n.value(i), sum: whole("sum", i), sumsq: squares(i), min: whole("min", i), max: whole("max", i) },
+            true => ExactCell {
+                n: n.value(i),
+                sum: whole("sum", i),
+                sumsq: squares(i),
+                min: whole("min", i),
+                max: whole("max", i),
+            },
         })
         .collect()
 }
@@ -576,7 +581,9 @@ fn finish_exact(cells: &[ExactCell], kind: Kind, numbers: Numbers) -> Result<Arr
                 Arc::new(values.collect::<Result<Int64Array, Error>>()?)
             }
             other => {
-                let DataType::Decimal128(p, s) = other else { unreachable!("exact numbers finish as integers or numerics") };
+                let DataType::Decimal128(p, s) = other else {
+                    unreachable!("exact numbers finish as integers or numerics")
+                };
                 Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(p, s)?)
             }
         })
@@ -588,8 +595,12 @@ fn finish_exact(cells: &[ExactCell], kind: Kind, numbers: Numbers) -> Result<Arr
         Kind::Max => whole(|c| c.max),
         _ => {
             let DataType::Decimal128(p, s) = numbers.finished_type(kind) else { unreachable!("averages are numeric") };
-            let values: Decimal128Array =
-                cells.iter().map(|c| finish_ratio(c, kind, scale, s)).collect::<Result<Vec<_>, Error>>()?.into_iter().collect();
+            let values: Decimal128Array = cells
+                .iter()
+                .map(|c| finish_ratio(c, kind, scale, s))
+                .collect::<Result<Vec<_>, Error>>()?
+                .into_iter()
+                .collect();
             Ok(Arc::new(values.with_precision_and_scale(p, s)?))
         }
     }
@@ -671,7 +682,7 @@ struct StatsFunction {
 }
 
 impl StatsFunction {
-    fn new(name: &str, aliases: &[&str], mode: Mode, needs: Needs) -> AggregateUDF {
+    fn aggregate(name: &str, aliases: &[&str], mode: Mode, needs: Needs) -> AggregateUDF {
         AggregateUDF::new_from_impl(StatsFunction {
             name: name.to_owned(),
             aliases: aliases.iter().map(|a| (*a).to_owned()).collect(),
@@ -707,7 +718,7 @@ impl StatsFunction {
 /// The SQL aggregates.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
     let function = |name: &str, aliases: &[&str], kind: Kind| {
-        Arc::new(StatsFunction::new(name, aliases, Mode::Finish(kind), kind.needs()))
+        Arc::new(StatsFunction::aggregate(name, aliases, Mode::Finish(kind), kind.needs()))
     };
     vec![
         function("sum", &[], Kind::Sum),
@@ -721,13 +732,13 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
 
 /// The function from rows to components, as a struct with the fields of [`components`].
 pub fn state_function(needs: Needs) -> Arc<AggregateUDF> {
-    Arc::new(StatsFunction::new("stats_state", &[], Mode::State, needs))
+    Arc::new(StatsFunction::aggregate("stats_state", &[], Mode::State, needs))
 }
 
 /// The function that merges components over a column of this type, taken one by one, into a struct.
 pub fn merge_function(data_type: &DataType, needs: Needs) -> Option<Arc<AggregateUDF>> {
     let numbers = Numbers::of(data_type)?;
-    Some(Arc::new(StatsFunction::new("stats_merge", &[], Mode::Merge(numbers), needs)))
+    Some(Arc::new(StatsFunction::aggregate("stats_merge", &[], Mode::Merge(numbers), needs)))
 }
 
 /// The function that finishes components over a column of this type, taken one by one.
@@ -775,11 +786,18 @@ impl AggregateUDFImpl for StatsFunction {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         if args.is_distinct {
             let item = Field::new("item", args.input_fields[0].data_type().clone(), true);
-            return Ok(vec![Arc::new(Field::new(format!("{}_values", args.name), DataType::List(Arc::new(item)), true))]);
+            return Ok(vec![Arc::new(Field::new(
+                format!("{}_values", args.name),
+                DataType::List(Arc::new(item)),
+                true,
+            ))]);
         }
         let types: Vec<DataType> = args.input_fields.iter().map(|f| f.data_type().clone()).collect();
         let components = self.numbers(&types)?.components(self.needs);
-        Ok(components.into_iter().map(|(c, t)| Arc::new(Field::new(format!("{}_{c}", args.name), t, true)) as FieldRef).collect())
+        Ok(components
+            .into_iter()
+            .map(|(c, t)| Arc::new(Field::new(format!("{}_{c}", args.name), t, true)) as FieldRef)
+            .collect())
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -792,7 +810,12 @@ impl AggregateUDFImpl for StatsFunction {
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let mut stats = self.accumulators(&args)?;
         stats.grow(1);
-        Ok(Box::new(OneGroup { stats, mode: self.mode, distinct: None, window: Some(std::collections::VecDeque::new()) }))
+        Ok(Box::new(OneGroup {
+            stats,
+            mode: self.mode,
+            distinct: None,
+            window: Some(std::collections::VecDeque::new()),
+        }))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -812,7 +835,9 @@ fn output(stats: &Stats, mode: Mode) -> Result<ArrayRef> {
     match mode {
         Mode::Finish(kind) => stats.finish(kind),
         Mode::State | Mode::Merge(_) => {
-            let DataType::Struct(fields) = struct_type(stats.numbers, stats.needs) else { unreachable!("it is a struct") };
+            let DataType::Struct(fields) = struct_type(stats.numbers, stats.needs) else {
+                unreachable!("it is a struct")
+            };
             Ok(Arc::new(StructArray::try_new(fields, stats.arrays()?, None)?))
         }
     }
@@ -826,7 +851,13 @@ struct ManyGroups {
 }
 
 impl GroupsAccumulator for ManyGroups {
-    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
         self.stats.grow(total);
         match self.mode {
             Mode::Merge(_) => self.stats.merge(values, groups, filter),

@@ -185,12 +185,17 @@ impl ColumnWriter {
     }
 
     fn write_list(&self, start: usize, end: usize, out: &mut Vec<u8>) {
-        let plain = match &self.values {
-            Values::Text(_) | Values::LargeText(_) | Values::TextView(_) => false,
-            Values::Bytea(_) | Values::Struct(_) | Values::Timestamp(_) | Values::Timestamptz(..) => false,
-            Values::Interval(_) | Values::Date(_) => false,
-            _ => true,
-        };
+        let text =
+            matches!(&self.values, Values::Text(_) | Values::LargeText(_) | Values::TextView(_) | Values::Bytea(_));
+        let plain = !text
+            && !matches!(
+                &self.values,
+                Values::Struct(_)
+                    | Values::Timestamp(_)
+                    | Values::Timestamptz(..)
+                    | Values::Interval(_)
+                    | Values::Date(_)
+            );
         let mut item = Vec::new();
         out.push(b'{');
         for row in start..end {

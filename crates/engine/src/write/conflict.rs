@@ -1,12 +1,12 @@
 //! `ON CONFLICT`: what happens to rows whose key is there already.
 
+use crate::convert;
 use crate::error::{Error, Result};
 use crate::meaning;
 use crate::parse::{self, ident};
 use crate::query::Planner;
 use crate::work::Work;
 use crate::write::{default_of, is_default, named_columns};
-use crate::convert;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema};
@@ -30,7 +30,7 @@ pub struct Conflict {
 
 enum Action {
     Nothing,
-    Update { assignments: Vec<(Column, ast::Expr)>, filter: Option<ast::Expr> },
+    Update { assignments: Vec<(Column, ast::Expr)>, filter: Option<Box<ast::Expr>> },
 }
 
 impl Conflict {
@@ -38,7 +38,11 @@ impl Conflict {
     ///
     /// # Errors
     /// 42P10 when no unique key is on the named columns.
-    pub fn new(table: &Arc<Table>, on: &ast::OnConflict, alias: Option<&ast::TableAliasWithoutColumns>) -> Result<Self> {
+    pub fn new(
+        table: &Arc<Table>,
+        on: &ast::OnConflict,
+        alias: Option<&ast::TableAliasWithoutColumns>,
+    ) -> Result<Self> {
         let matching: Vec<&Index> = match &on.conflict_target {
             None => table.unique_keys().collect(),
             Some(ConflictTarget::Columns(names)) => {
@@ -56,7 +60,10 @@ impl Conflict {
                 let name = parse::name_parts(name).pop().unwrap_or_default();
                 let found: Vec<&Index> = table.unique_keys().filter(|i| i.name == name).collect();
                 if found.is_empty() {
-                    return Err(Error::new("42704", format!("constraint \"{name}\" for table \"{}\" does not exist", table.name)));
+                    return Err(Error::new(
+                        "42704",
+                        format!("constraint \"{name}\" for table \"{}\" does not exist", table.name),
+                    ));
                 }
                 found
             }
@@ -71,19 +78,23 @@ impl Conflict {
             OnConflictAction::DoNothing => Action::Nothing,
             OnConflictAction::DoUpdate(update) => {
                 if on.conflict_target.is_none() {
-                    return Err(Error::syntax("ON CONFLICT DO UPDATE requires inference specification or constraint name")
-                        .hint("For example, ON CONFLICT (column_name)."));
+                    return Err(Error::syntax(
+                        "ON CONFLICT DO UPDATE requires inference specification or constraint name",
+                    )
+                    .hint("For example, ON CONFLICT (column_name)."));
                 }
                 let mut assignments = Vec::new();
                 for assignment in &update.assignments {
                     let AssignmentTarget::ColumnName(name) = &assignment.target else {
-                        return Err(Error::unsupported("SET (a, b) = (…) is not supported").hint("Assign each column by itself."));
+                        return Err(Error::unsupported("SET (a, b) = (…) is not supported")
+                            .hint("Assign each column by itself."));
                     };
                     let column = named_columns(table, [parse::name_parts(name).pop().unwrap_or_default()])?.remove(0);
-                    let value = if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
+                    let value =
+                        if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
                     assignments.push((column, value));
                 }
-                Action::Update { assignments, filter: update.selection.clone() }
+                Action::Update { assignments, filter: update.selection.clone().map(Box::new) }
             }
         };
         Ok(Conflict {
@@ -114,10 +125,11 @@ impl Conflict {
         let mut seen = RowIds::new();
         let twice = existing.iter().flatten().any(|id| !seen.insert(*id));
         if twice || repeated.iter().any(|r| *r) {
-            return Err(Error::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
-                .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values."));
+            return Err(Error::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time").hint(
+                "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+            ));
         }
-        let updated = self.updated(work, &batch, &existing, assignments, filter.as_ref())?;
+        let updated = self.updated(work, &batch, &existing, assignments, filter.as_deref())?;
         work.transaction.insert(&self.table, inserted.clone())?;
         Ok(match updated {
             Some(updated) => concat_batches(&batch.schema(), [&inserted, &updated])?,
@@ -160,7 +172,8 @@ impl Conflict {
         let qualified = [fields(&self.alias), fields("excluded")].concat();
         let schema = DFSchema::new_with_metadata(qualified, HashMap::new())?;
         let columns: Vec<ArrayRef> = old.columns().iter().chain(excluded.columns()).cloned().collect();
-        let positions: Vec<Field> = (0..columns.len()).map(|i| Field::new(format!("c{i}"), columns[i].data_type().clone(), true)).collect();
+        let positions: Vec<Field> =
+            (0..columns.len()).map(|i| Field::new(format!("c{i}"), columns[i].data_type().clone(), true)).collect();
         let both = RecordBatch::try_new(Arc::new(Schema::new(positions)), columns)?;
         let planner = work.planner();
         let kept = match filter {
@@ -211,7 +224,8 @@ impl Conflict {
     fn rows(&self, work: &Work, ids: &[u64]) -> Result<RecordBatch> {
         let wanted: HashMap<u64, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
         let data = work.transaction.version().table(self.table.id);
-        let scan = Scan { columns: self.table.columns.iter().map(|c| c.id).collect(), row_ids: true, ..Scan::default() };
+        let scan =
+            Scan { columns: self.table.columns.iter().map(|c| c.id).collect(), row_ids: true, ..Scan::default() };
         let mut found: Vec<(usize, RecordBatch)> = Vec::with_capacity(ids.len());
         for unit in data.scan_ids(&self.table, scan, ids) {
             for batch in unit.read()? {

@@ -82,6 +82,28 @@ pub fn numeric(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i8) {
     }
 }
 
+/// The decimal digits of a number, written to the end of a buffer.
+pub fn digits(mut value: u128, buffer: &mut [u8; 40]) -> &[u8] {
+    let mut start = buffer.len();
+    // Dividing 64 bits is several times faster than dividing 128.
+    while value > u128::from(u64::MAX) {
+        let mut low = (value % 10_000_000_000_000_000_000) as u64;
+        value /= 10_000_000_000_000_000_000;
+        for _ in 0..19 {
+            start -= 1;
+            buffer[start] = b'0' + (low % 10) as u8;
+            low /= 10;
+        }
+    }
+    let mut low = value as u64;
+    while low != 0 || start == buffer.len() {
+        start -= 1;
+        buffer[start] = b'0' + (low % 10) as u8;
+        low /= 10;
+    }
+    &buffer[start..]
+}
+
 /// A `numeric` as text, which every precision fits into. `None` when the bytes are not one.
 pub fn numeric_from(bytes: &[u8]) -> Option<String> {
     let mut words = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
@@ -175,6 +197,13 @@ mod tests {
         assert_eq!(words("0.00001"), [1, 0xfffe, 0, 5, 1000]);
         assert_eq!(words("100000000.00"), [1, 2, 0, 2, 1]);
         assert_eq!(words("9999.9999"), [2, 0, 0, 4, 9999, 9999]);
+    }
+
+    #[test]
+    fn digits_are_decimal() {
+        for value in [0, 7, u128::from(u64::MAX), u128::from(u64::MAX) + 1, 10_u128.pow(38), u128::MAX] {
+            assert_eq!(digits(value, &mut [0; 40]), value.to_string().as_bytes());
+        }
     }
 
     #[test]

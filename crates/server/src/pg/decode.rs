@@ -1,38 +1,48 @@
 //! Parameter values of Bind as the engine takes them.
 //!
 //! A value gets the type in which it was sent, which need not be the one that the statement wants: the
-//! engine converts. What is sent as text and is not read here, like a timestamp, stays text, because
-//! reading it needs the session's settings.
+//! engine converts.
 
-use super::encode::parse_uuid;
 use super::message::Body;
 use super::{binary, types};
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, i256};
+use highwater::text::number::{parse_double, parse_integer};
+use highwater::text::{Clockface, parse_scalar};
 use highwater::{Error, Parameter, Result};
+use highwater_store::schema::column_type;
 use std::sync::Arc;
 
 /// Reads a value that was sent in the text format for a parameter of this type.
 ///
+/// * `clock` – what a text like `today`, or a time without its zone, is relative to.
+///
 /// # Errors
-/// 22P02, 22003 and 22021.
-pub fn text(value: &[u8], data_type: &DataType) -> Result<Parameter> {
-    let value =
-        std::str::from_utf8(value).map_err(|_| Error::new("22021", "invalid byte sequence for encoding \"UTF8\""))?;
+/// 22P02, 22003, 22007, 22008 and 22021.
+pub fn text(value: &[u8], data_type: &DataType, clock: &Clockface) -> Result<Parameter> {
+    let text = std::str::from_utf8(value).map_err(|_| not_utf8())?;
     Ok(match data_type {
-        DataType::Boolean => Parameter::Boolean(Some(boolean(value)?)),
-        DataType::Int16 => Parameter::Int16(Some(integer(value, "smallint")?)),
-        DataType::Int32 => Parameter::Int32(Some(integer(value, "integer")?)),
-        DataType::Int64 => Parameter::Int64(Some(integer(value, "bigint")?)),
-        DataType::UInt32 => Parameter::UInt32(Some(integer(value, "oid")?)),
-        DataType::Float32 => Parameter::Float32(Some(float(value, "real")?)),
-        DataType::Float64 => Parameter::Float64(Some(float(value, "double precision")?)),
-        DataType::Binary => Parameter::Binary(Some(bytea(value)?)),
-        DataType::FixedSizeBinary(16) => {
-            let bytes = parse_uuid(value).ok_or_else(|| invalid("uuid", value))?;
-            Parameter::FixedSizeBinary(16, Some(bytes.to_vec()))
+        DataType::Int32 => {
+            let number = parse_integer(value, i32::MIN.into(), i32::MAX.into(), "integer")?;
+            Parameter::Int32(i32::try_from(number).ok())
         }
-        _ => Parameter::Utf8(Some(value.to_owned())),
+        DataType::Int64 => Parameter::Int64(Some(parse_integer(value, i64::MIN, i64::MAX, "bigint")?)),
+        DataType::UInt32 => {
+            let number = parse_integer(value, 0, u32::MAX.into(), "oid")?;
+            Parameter::UInt32(u32::try_from(number).ok())
+        }
+        DataType::Float64 => Parameter::Float64(Some(parse_double(value)?)),
+        // The parameter's precision and scale are those of what it meets. The value keeps its own: rounding it
+        // would let it equal what it does not.
+        DataType::Decimal128(..) | DataType::Decimal256(..) if is_plain_number(text.trim()) => decimal(text.trim()),
+        _ if column_type(data_type).is_none() => Parameter::Utf8(Some(text.to_owned())),
+        _ => parse_scalar(text, data_type, clock)?,
     })
+}
+
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    !integer.is_empty() && integer.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
 }
 
 /// Reads a value that was sent in the binary format of the type `oid`.
@@ -207,7 +217,7 @@ fn fixed<const N: usize>(value: &[u8]) -> Result<[u8; N]> {
 fn utf8(value: &[u8]) -> Result<Parameter> {
     match std::str::from_utf8(value) {
         Ok(text) => Ok(Parameter::Utf8(Some(text.to_owned()))),
-        Err(_) => Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\"")),
+        Err(_) => Err(not_utf8()),
     }
 }
 
@@ -215,64 +225,8 @@ fn incorrect() -> Error {
     Error::new("22P03", "incorrect binary data format in bind parameter")
 }
 
-fn invalid(type_name: &str, value: &str) -> Error {
-    Error::new("22P02", format!("invalid input syntax for type {type_name}: \"{value}\""))
-}
-
-fn boolean(value: &str) -> Result<bool> {
-    let lower = value.trim().to_ascii_lowercase();
-    let is_prefix = |word: &str, least: usize| lower.len() >= least && word.starts_with(&lower);
-    if is_prefix("true", 1) || is_prefix("yes", 1) || lower == "on" || lower == "1" {
-        Ok(true)
-    } else if is_prefix("false", 1) || is_prefix("no", 1) || is_prefix("off", 2) || lower == "0" {
-        Ok(false)
-    } else {
-        Err(invalid("boolean", value))
-    }
-}
-
-fn integer<T: TryFrom<i128>>(value: &str, type_name: &str) -> Result<T> {
-    let number: i128 = value.trim().parse().map_err(|_| invalid(type_name, value))?;
-    let out_of_range = || Error::new("22003", format!("value \"{value}\" is out of range for type {type_name}"));
-    T::try_from(number).map_err(|_| out_of_range())
-}
-
-fn float<T: std::str::FromStr>(value: &str, type_name: &str) -> Result<T> {
-    value.trim().parse().map_err(|_| invalid(type_name, value))
-}
-
-fn bytea(value: &str) -> Result<Vec<u8>> {
-    let bytes = value.as_bytes();
-    if let Some(hexadecimal) = bytes.strip_prefix(b"\\x") {
-        let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8).ok_or_else(|| invalid("bytea", value));
-        let digits: Vec<u8> =
-            hexadecimal.iter().filter(|b| !b.is_ascii_whitespace()).map(|b| digit(*b)).collect::<Result<_>>()?;
-        if digits.len() % 2 != 0 {
-            return Err(Error::new("22023", "invalid hexadecimal data: odd number of digits"));
-        }
-        return Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect());
-    }
-    // The older form: backslashes before themselves and before three octal digits.
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    loop {
-        match rest {
-            [] => return Ok(out),
-            [b'\\', b'\\', after @ ..] => {
-                out.push(b'\\');
-                rest = after;
-            }
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
-                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = after;
-            }
-            [b'\\', ..] => return Err(invalid("bytea", value)),
-            [byte, after @ ..] => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
-    }
+fn not_utf8() -> Error {
+    Error::new("22021", "invalid byte sequence for encoding \"UTF8\"")
 }
 
 #[cfg(test)]
@@ -283,7 +237,7 @@ mod tests {
     use highwater_model::time::Zone;
 
     fn text_of(value: &str, data_type: DataType) -> Result<Parameter> {
-        text(value.as_bytes(), &data_type)
+        text(value.as_bytes(), &data_type, &Clockface::EPOCH)
     }
 
     #[test]
@@ -298,7 +252,9 @@ mod tests {
         assert_eq!(text_of("\\x00fF", DataType::Binary), Ok(Parameter::Binary(Some(vec![0, 255]))));
         assert_eq!(text_of("a\\\\\\001", DataType::Binary), Ok(Parameter::Binary(Some(b"a\\\x01".to_vec()))));
         let later = DataType::Timestamp(TimeUnit::Microsecond, None);
-        assert_eq!(text_of("2026-01-01", later), Ok(Parameter::Utf8(Some("2026-01-01".to_owned()))));
+        assert_eq!(text_of("1970-01-01 00:00:01", later), Ok(Parameter::TimestampMicrosecond(Some(1_000_000), None)));
+        let money = DataType::Decimal128(10, 2);
+        assert_eq!(text_of("-1.005", money), Ok(Parameter::Decimal128(Some(-1005), 38, 3)));
     }
 
     #[test]
@@ -309,15 +265,16 @@ mod tests {
         assert_eq!(code("40000", DataType::Int16), "22003");
         assert_eq!(code("x", DataType::FixedSizeBinary(16)), "22P02");
         assert_eq!(code("\\x0", DataType::Binary), "22023");
-        assert_eq!(text(b"\xff", &DataType::Utf8).unwrap_err().sqlstate, "22021");
+        assert_eq!(text(b"\xff", &DataType::Utf8, &Clockface::EPOCH).unwrap_err().sqlstate, "22021");
     }
 
     /// What is written in the binary format reads as what was written.
     fn round_trip(value: Parameter, oid: u32) {
         let array = value.to_array().unwrap();
-        let column = Column::new(&array, &Field::new("x", array.data_type().clone(), true)).unwrap();
+        let field = Field::new("x", array.data_type().clone(), true);
+        let column = Column::new(&array, &field, Format::Binary, Zone::UTC).unwrap();
         let mut out = Vec::new();
-        column.write_field(0, Format::Binary, &Zone::UTC, &mut out);
+        column.write_field(0, &mut out);
         assert_eq!(binary(&out[4..], oid, array.data_type()), Ok(value));
         // Shorter or longer bytes are an error and nothing worse.
         for length in 4..out.len() {

@@ -6,8 +6,9 @@
 //! ```text
 //! batch ──Column::new, per column──▶ typed arrays ──row by row──▶ D len n [len value]…
 //! ```
+//!
+//! The text format is the engine's; the binary format, which only the protocol has, is here.
 
-use super::text;
 use super::types::{self, Described};
 use super::{binary, reply};
 use arrow::array::{
@@ -19,9 +20,10 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, IntervalUnit, SchemaRef, TimeUnit};
+use highwater::text::ColumnWriter;
 use highwater::{Error, Result};
 use highwater_model::Interval;
-use highwater_model::time::{self, Zone};
+use highwater_model::time::Zone;
 use std::sync::Arc;
 
 /// How a value is written.
@@ -61,15 +63,16 @@ impl RowEncoder {
     /// # Errors
     /// 22003 when a value has no place in the type that was announced.
     pub fn columns(&self, batch: &RecordBatch) -> Result<Vec<Column>> {
-        batch.columns().iter().zip(self.schema.fields()).map(|(array, field)| Column::new(array, field)).collect()
+        let columns = batch.columns().iter().zip(self.schema.fields()).zip(&self.formats);
+        columns.map(|((array, field), format)| Column::new(array, field, *format, self.zone)).collect()
     }
 
     /// Appends one DataRow.
     pub fn write_row(&self, columns: &[Column], row: usize, out: &mut Vec<u8>) {
         reply::message(out, b'D', |out| {
             out.extend_from_slice(&(columns.len() as i16).to_be_bytes());
-            for (column, format) in columns.iter().zip(&self.formats) {
-                column.write_field(row, *format, &self.zone, out);
+            for column in columns {
+                column.write_field(row, out);
             }
         });
     }
@@ -77,7 +80,61 @@ impl RowEncoder {
 
 /// One column of a batch.
 #[derive(Debug)]
-pub struct Column {
+pub enum Column {
+    /// In the text format.
+    Text(ColumnWriter),
+    /// In the text format of `int2vector` and `oidvector`: a list without braces and commas.
+    Vector(ColumnWriter),
+    /// In the binary format.
+    Binary(BinaryColumn),
+}
+
+impl Column {
+    /// A column of `array` that was announced as `field`.
+    ///
+    /// # Errors
+    /// 22003 when a value has no place in the type that was announced; 0A000 when there is no such type in SQL.
+    pub fn new(array: &ArrayRef, field: &Field, format: Format, zone: Zone) -> Result<Column> {
+        let described = Described::of_field(field);
+        Ok(match format {
+            Format::Binary => Column::Binary(BinaryColumn::new(array, described)?),
+            Format::Text if described.is_vector() => Column::Vector(ColumnWriter::new(array, field, zone)?),
+            Format::Text => Column::Text(ColumnWriter::new(array, field, zone)?),
+        })
+    }
+
+    /// Appends a length and the value, or the length `-1` for NULL.
+    pub fn write_field(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Column::Text(writer) => with_length(out, |out| writer.write(row, out)),
+            Column::Vector(writer) => with_length(out, |out| {
+                let start = out.len();
+                let written = writer.write(row, out);
+                out.truncate(if written { out.len() - 1 } else { start });
+                if written {
+                    out.remove(start);
+                    out[start..].iter_mut().filter(|b| **b == b',').for_each(|b| *b = b' ');
+                }
+                written
+            }),
+            Column::Binary(column) => column.write_field(row, out),
+        }
+    }
+}
+
+/// Appends a length and what `write` appends, or the length `-1` when it says that there is nothing.
+fn with_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+    let start = out.len();
+    out.extend_from_slice(&[0xff; 4]);
+    if write(out) {
+        let length = (out.len() - start - 4) as i32;
+        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// One column of a batch in the binary format.
+#[derive(Debug)]
+pub struct BinaryColumn {
     nulls: Option<NullBuffer>,
     described: Described,
     cells: Cells,
@@ -102,22 +159,13 @@ enum Cells {
     Date(Date32Array),
     Time(Time64MicrosecondArray),
     Timestamp(TimestampMicrosecondArray),
-    Timestamptz(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
-    List(ListArray, Box<Column>),
-    Record(Vec<Column>),
+    List(ListArray, Box<BinaryColumn>),
+    Record(Vec<BinaryColumn>),
 }
 
-impl Column {
-    /// A column of `array` that was announced as `field`.
-    ///
-    /// # Errors
-    /// 22003 when a value has no place in the type that was announced.
-    pub fn new(array: &ArrayRef, field: &Field) -> Result<Column> {
-        Column::described(array, Described::of_field(field))
-    }
-
-    fn described(array: &ArrayRef, described: Described) -> Result<Column> {
+impl BinaryColumn {
+    fn new(array: &ArrayRef, described: Described) -> Result<BinaryColumn> {
         let wanted = canonical(array.data_type(), described);
         let array = if *array.data_type() == wanted {
             Arc::clone(array)
@@ -142,9 +190,6 @@ impl Column {
             DataType::FixedSizeBinary(16) => Cells::Uuid(array.as_fixed_size_binary().clone()),
             DataType::Date32 => Cells::Date(array.as_primitive().clone()),
             DataType::Time64(TimeUnit::Microsecond) => Cells::Time(array.as_primitive().clone()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) if described.element.oid == types::TIMESTAMPTZ.oid => {
-                Cells::Timestamptz(array.as_primitive().clone())
-            }
             DataType::Timestamp(TimeUnit::Microsecond, _) => Cells::Timestamp(array.as_primitive().clone()),
             DataType::Interval(IntervalUnit::MonthDayNano) => Cells::Interval(array.as_primitive().clone()),
             DataType::List(item) => {
@@ -161,7 +206,7 @@ impl Column {
                     _ if !described.is_array => Described::of_field(item),
                     _ => element,
                 };
-                let values = Column::described(list.values(), element)?;
+                let values = BinaryColumn::new(list.values(), element)?;
                 Cells::List(list, Box::new(values))
             }
             DataType::Struct(fields) => Cells::Record(
@@ -170,121 +215,31 @@ impl Column {
                     .columns()
                     .iter()
                     .zip(fields)
-                    .map(|(column, field)| Column::new(column, field))
+                    .map(|(column, field)| BinaryColumn::new(column, Described::of_field(field)))
                     .collect::<Result<_>>()?,
             ),
             _ => Cells::AllNull,
         };
-        Ok(Column { nulls: array.logical_nulls(), described, cells })
+        Ok(BinaryColumn { nulls: array.logical_nulls(), described, cells })
     }
 
     /// Appends a length and the value, or the length `-1` for NULL.
-    pub fn write_field(&self, row: usize, format: Format, zone: &Zone, out: &mut Vec<u8>) {
-        if self.is_null(row) {
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            return;
-        }
-        let start = out.len();
-        out.extend_from_slice(&[0; 4]);
-        match format {
-            Format::Text => self.write_text(row, zone, out),
-            Format::Binary => self.write_binary(row, out),
-        }
-        let length = (out.len() - start - 4) as i32;
-        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    fn write_field(&self, row: usize, out: &mut Vec<u8>) {
+        with_length(out, |out| {
+            let valid = !self.is_null(row);
+            if valid {
+                self.write(row, out);
+            }
+            valid
+        });
     }
 
     fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// Appends a value that is not NULL in the text format.
-    pub fn write_text(&self, row: usize, zone: &Zone, out: &mut Vec<u8>) {
-        match &self.cells {
-            Cells::AllNull => {}
-            Cells::Bool(a) => out.push(if a.value(row) { b't' } else { b'f' }),
-            Cells::Int2(a) => text::integer(out, a.value(row).into()),
-            Cells::Int4(a) => text::integer(out, a.value(row).into()),
-            Cells::Int8(a) => text::integer(out, a.value(row)),
-            Cells::Oid(a) => text::unsigned(out, a.value(row).into()),
-            Cells::Float4(a) => text::real(out, a.value(row)),
-            Cells::Float8(a) => text::double(out, a.value(row)),
-            Cells::Decimal(a, scale) => {
-                let value = a.value(row);
-                text::numeric(out, value < 0, text::digits(value.unsigned_abs(), &mut [0; 40]), *scale);
-            }
-            Cells::WideDecimal(a, scale) => {
-                let (negative, digits) = wide_digits(a, row);
-                text::numeric(out, negative, &digits, *scale);
-            }
-            Cells::Text(a) => out.extend_from_slice(a.value(row).as_bytes()),
-            Cells::TextView(a) => out.extend_from_slice(a.value(row).as_bytes()),
-            Cells::Bytea(a) => text::bytea(out, a.value(row)),
-            Cells::Uuid(a) => text::uuid(out, a.value(row)),
-            Cells::Date(a) => time::write_date(out, a.value(row)),
-            Cells::Time(a) => time::write_time(out, a.value(row)),
-            Cells::Timestamp(a) => time::write_timestamp(out, a.value(row)),
-            Cells::Timestamptz(a) => time::write_timestamptz(out, a.value(row), zone),
-            Cells::Interval(a) => text::interval(out, interval(a, row)),
-            Cells::List(list, values) => self.write_list_text(list, values, row, zone, out),
-            Cells::Record(fields) => {
-                out.push(b'(');
-                for (index, field) in fields.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    if !field.is_null(row) {
-                        let start = out.len();
-                        field.write_text(row, zone, out);
-                        text::quote_record_field(out, start);
-                    }
-                }
-                out.push(b')');
-            }
-        }
-    }
-
-    fn write_list_text(&self, list: &ListArray, values: &Column, row: usize, zone: &Zone, out: &mut Vec<u8>) {
-        let (start, end) = bounds(list, row);
-        let is_vector = matches!(self.described.element.oid, 22 | 30) && !self.described.is_array;
-        if !is_vector {
-            out.push(b'{');
-        }
-        for item in start..end {
-            if item > start {
-                out.push(if is_vector { b' ' } else { b',' });
-            }
-            if values.is_null(item) {
-                out.extend_from_slice(b"NULL");
-            } else {
-                let before = out.len();
-                values.write_text(item, zone, out);
-                if values.may_need_quotes() {
-                    text::quote_array_element(out, before);
-                }
-            }
-        }
-        if !is_vector {
-            out.push(b'}');
-        }
-    }
-
-    fn may_need_quotes(&self) -> bool {
-        matches!(
-            self.cells,
-            Cells::Text(_)
-                | Cells::TextView(_)
-                | Cells::Bytea(_)
-                | Cells::Date(_)
-                | Cells::Timestamp(_)
-                | Cells::Timestamptz(_)
-                | Cells::Interval(_)
-                | Cells::Record(_)
-        )
-    }
-
     /// Appends a value that is not NULL in the binary format.
-    pub fn write_binary(&self, row: usize, out: &mut Vec<u8>) {
+    fn write(&self, row: usize, out: &mut Vec<u8>) {
         match &self.cells {
             Cells::AllNull => {}
             Cells::Bool(a) => out.push(u8::from(a.value(row))),
@@ -296,7 +251,7 @@ impl Column {
             Cells::Float8(a) => out.extend_from_slice(&a.value(row).to_be_bytes()),
             Cells::Decimal(a, scale) => {
                 let value = a.value(row);
-                binary::numeric(out, value < 0, text::digits(value.unsigned_abs(), &mut [0; 40]), *scale);
+                binary::numeric(out, value < 0, binary::digits(value.unsigned_abs(), &mut [0; 40]), *scale);
             }
             Cells::WideDecimal(a, scale) => {
                 let (negative, digits) = wide_digits(a, row);
@@ -308,7 +263,7 @@ impl Column {
             Cells::Uuid(a) => out.extend_from_slice(a.value(row)),
             Cells::Date(a) => out.extend_from_slice(&binary::date(a.value(row)).to_be_bytes()),
             Cells::Time(a) => out.extend_from_slice(&a.value(row).to_be_bytes()),
-            Cells::Timestamp(a) | Cells::Timestamptz(a) => {
+            Cells::Timestamp(a) => {
                 out.extend_from_slice(&binary::timestamp(a.value(row)).to_be_bytes());
             }
             Cells::Interval(a) => {
@@ -322,7 +277,7 @@ impl Column {
                 out.extend_from_slice(&(fields.len() as i32).to_be_bytes());
                 for field in fields {
                     out.extend_from_slice(&field.described.oid().to_be_bytes());
-                    field.write_field(row, Format::Binary, &Zone::UTC, out);
+                    field.write_field(row, out);
                 }
             }
         }
@@ -348,8 +303,8 @@ impl Column {
     /// ```text
     /// dimensions  has NULLs  element oid  (length, lower bound) per dimension  elements
     /// ```
-    fn write_list_binary(&self, list: &ListArray, values: &Column, row: usize, out: &mut Vec<u8>) {
-        let is_vector = matches!(self.described.element.oid, 22 | 30) && !self.described.is_array;
+    fn write_list_binary(&self, list: &ListArray, values: &BinaryColumn, row: usize, out: &mut Vec<u8>) {
+        let is_vector = self.described.is_vector();
         let mut dimensions = Vec::new();
         measure(list, values, row, &mut dimensions);
         if dimensions.contains(&0) {
@@ -376,7 +331,7 @@ impl Column {
 }
 
 /// The dimensions of an array, told by its first elements: PostgreSQL's arrays are rectangular.
-fn measure(list: &ListArray, values: &Column, row: usize, dimensions: &mut Vec<usize>) {
+fn measure(list: &ListArray, values: &BinaryColumn, row: usize, dimensions: &mut Vec<usize>) {
     let (start, end) = bounds(list, row);
     dimensions.push(end - start);
     if let Cells::List(inner, inner_values) = &values.cells
@@ -389,7 +344,7 @@ fn measure(list: &ListArray, values: &Column, row: usize, dimensions: &mut Vec<u
 /// Appends the elements of an array, with NULL where an inner list is shorter than the first.
 fn write_items(
     list: &ListArray,
-    values: &Column,
+    values: &BinaryColumn,
     row: Option<usize>,
     dimensions: &[usize],
     has_null: &mut bool,
@@ -403,7 +358,7 @@ fn write_items(
             (Cells::List(inner, inner_values), item) => {
                 write_items(inner, inner_values, item, inner_dimensions, has_null, out);
             }
-            (_, Some(item)) => values.write_field(item, Format::Binary, &Zone::UTC, out),
+            (_, Some(item)) => values.write_field(item, out),
             (_, None) => {
                 *has_null = true;
                 out.extend_from_slice(&(-1_i32).to_be_bytes());
@@ -515,19 +470,20 @@ mod tests {
 
     fn write(array: impl Array + 'static, pg_type: Option<&str>, zone: &str) -> (Vec<String>, Vec<Vec<u8>>) {
         let array: ArrayRef = Arc::new(array);
-        let column = Column::new(&array, &field(&array, pg_type)).unwrap();
         let zone = Zone::parse(zone).unwrap();
-        let values = |format| {
-            (0..array.len()).map(move |row| (row, format)).map(|(row, format)| {
+        let values = |format| -> Vec<Vec<u8>> {
+            let column = Column::new(&array, &field(&array, pg_type), format, zone).unwrap();
+            let value = |row| {
                 let mut out = Vec::new();
-                column.write_field(row, format, &zone, &mut out);
+                column.write_field(row, &mut out);
                 let length = i32::from_be_bytes(out[..4].try_into().unwrap());
                 assert_eq!(length.max(0) as usize, out.len() - 4);
                 if length < 0 { b"<null>".to_vec() } else { out[4..].to_vec() }
-            })
+            };
+            (0..array.len()).map(value).collect()
         };
-        let text = values(Format::Text).map(|v| String::from_utf8(v).unwrap()).collect();
-        (text, values(Format::Binary).collect())
+        let text = values(Format::Text).into_iter().map(|v| String::from_utf8(v).unwrap()).collect();
+        (text, values(Format::Binary))
     }
 
     fn check(array: impl Array + 'static, text: &[&str], binary: &[&[u8]]) {
@@ -558,7 +514,7 @@ mod tests {
     #[test]
     fn a_number_too_large_for_bigint_is_an_error() {
         let array: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
-        let error = Column::new(&array, &field(&array, None)).unwrap_err();
+        let error = Column::new(&array, &field(&array, None), Format::Binary, Zone::UTC).unwrap_err();
         assert_eq!(error.sqlstate, "22003", "{error:?}");
     }
 

@@ -8,6 +8,7 @@ use super::encode::{Format, RowEncoder};
 use super::message::{Bind, Target, kind};
 use super::types::{self, Described};
 use super::{decode, reply};
+use highwater::text::Clockface;
 use highwater::{Error, Outcome, Parameter, Prepared, TransactionStatus};
 use std::sync::Arc;
 
@@ -84,6 +85,7 @@ impl Connection<'_> {
             )
             .into());
         }
+        let clock = Clockface { zone: self.zone(), now: chrono::Utc::now().timestamp_micros() };
         let mut parameters = Vec::with_capacity(given);
         for (index, value) in bind.parameters.iter().enumerate() {
             let data_type = &statement.prepared.parameters[index];
@@ -94,7 +96,7 @@ impl Connection<'_> {
             };
             let parameter = match (value, format) {
                 (None, _) => Parameter::try_from(data_type).map_err(Error::from),
-                (Some(value), Format::Text) => decode::text(value, data_type),
+                (Some(value), Format::Text) => decode::text(value, data_type, &clock),
                 (Some(value), Format::Binary) => decode::binary(value, statement.oids[index], data_type),
             };
             parameters.push(parameter.map_err(|e| name_parameter(e, index))?);

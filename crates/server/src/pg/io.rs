@@ -8,8 +8,10 @@ use pgwire::tokio::tokio_rustls::server::TlsStream;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 
 /// Bytes that are collected before they are sent, and read at once.
 pub const BUFFER_BYTES: usize = 64 << 10;
@@ -191,6 +193,11 @@ impl Io {
         Ok(())
     }
 
+    /// Ends the connection, so that an encrypted client knows that nothing was cut off.
+    pub async fn close(&mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.stream.shutdown()).await;
+    }
+
     /// Sends what was written when it is much.
     pub async fn flush_if_full(&mut self) -> io::Result<()> {
         if self.out.len() >= BUFFER_BYTES { self.flush().await } else { Ok(()) }
@@ -208,10 +215,11 @@ impl Io {
             tokio::select! {
                 biased;
                 result = &mut work => return result,
-                read = async {
+                // A query uses up what a task may do in one go; the socket is looked at all the same.
+                read = unconstrained(async {
                     self.input.reserve(4096);
                     self.stream.read_buf(&mut self.input).await
-                } => {
+                }) => {
                     if !matches!(read, Ok(1..)) {
                         self.gone = true;
                         cancel.cancel();

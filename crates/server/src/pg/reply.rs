@@ -3,6 +3,7 @@
 use super::encode::Format;
 use super::types::Described;
 use arrow::datatypes::SchemaRef;
+use highwater::text::number::write_unsigned;
 use highwater::{Error, Notice, TransactionStatus};
 
 /// Appends a message: its type, its length and what `body` appends.
@@ -223,7 +224,7 @@ pub fn command_complete_rows(out: &mut Vec<u8>, tag: &str, rows: u64) {
     message(out, b'C', |out| {
         out.extend_from_slice(tag.as_bytes());
         out.push(b' ');
-        super::text::unsigned(out, rows);
+        write_unsigned(out, rows);
         out.push(0);
     });
 }

@@ -47,7 +47,7 @@ impl Connection<'_> {
     }
 
     async fn query_statement(&mut self, sql: &str, is_last: bool) -> Result<(), Stop> {
-        let prepared = self.io.watch(&self.cancel, self.session.prepare(sql, &[])).await?;
+        let prepared = self.session.parse(sql)?;
         if !prepared.parameters.is_empty() {
             return Err(Error::new("42P02", "there is no parameter $1").into());
         }

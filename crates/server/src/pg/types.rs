@@ -102,6 +102,11 @@ impl Described {
         if self.is_array { -1 } else { self.element.size }
     }
 
+    /// Whether it is an `int2vector` or `oidvector`: a list in Arrow, but not an array in PostgreSQL.
+    pub fn is_vector(&self) -> bool {
+        !self.is_array && matches!(self.element.oid, 22 | 30)
+    }
+
     /// What is known of a field.
     pub fn of_field(field: &Field) -> Described {
         let from_arrow = Described::of(field.data_type());

@@ -10,13 +10,15 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::row::{RowConverter, SortField};
 use highwater_model::hypertable::{chunk_of, new_chunk_range};
 use highwater_model::{Chunk, ChunkId, ColumnId, Table};
+use parking_lot::Mutex;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a part.
@@ -24,6 +26,9 @@ pub const PART_ROWS: usize = 128 << 10;
 
 /// Rows of a page at most; what a read of one series has to decode at least.
 const PAGE_ROWS: usize = 8 << 10;
+
+/// Threads that encode a segment at most; others want to work too.
+const MOST_THREADS: usize = 4;
 
 /// A column with more distinct values per part than fit in here is written plainly.
 const DICTIONARY_BYTES: usize = 512 << 10;
@@ -104,11 +109,8 @@ pub fn write_segment(files: &SegmentFiles, table: &Table, rows: NewRows) -> Resu
     let sorted_by: Vec<ColumnId> =
         table.sort_columns().into_iter().filter(|c| column(&rows.batch, *c).is_some()).collect();
     let time = table.hypertable.as_ref().map(|h| h.time_column);
-    let rows = match sorted_positions(&rows.batch, &sorted_by, time)? {
-        Some(positions) => rows.take(&positions)?,
-        None => rows,
-    };
-    let (bytes, checksum) = encode(&rows, time)?;
+    let positions = sorted_positions(&rows.batch, &sorted_by, time)?;
+    let (bytes, checksum) = encode(&rows, positions.as_deref(), time)?;
     let file = path(id);
     let disk = files.disk();
     let handle = disk.create(&file).map_err(Error::io("create", &file))?;
@@ -199,7 +201,9 @@ fn gather(columns: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
 }
 
 /// The bytes of the file, and the checksum of its end.
-fn encode(rows: &NewRows, time: Option<ColumnId>) -> Result<(Vec<u8>, u32)> {
+///
+/// * `order` – positions of the rows in the order of the file.
+fn encode(rows: &NewRows, order: Option<&[u32]>, time: Option<ColumnId>) -> Result<(Vec<u8>, u32)> {
     let schema = rows.batch.schema();
     let mut fields: Vec<Field> =
         schema.fields().iter().map(|f| f.as_ref().clone().with_data_type(convert::file_type(f.data_type()))).collect();
@@ -212,17 +216,29 @@ fn encode(rows: &NewRows, time: Option<ColumnId>) -> Result<(Vec<u8>, u32)> {
     let file_schema = Arc::new(Schema::new(fields));
     let time = time.and_then(|id| schema.fields().iter().find(|f| schema::column_id(f) == Some(id)));
     let options = ArrowWriterOptions::new().with_properties(properties(&row_id, time.map(|f| f.name().as_str())));
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), file_schema.clone(), options)?;
+    let writer = ArrowWriter::try_new_with_options(Vec::new(), file_schema.clone(), options)?;
+    let (mut writer, parts) = writer.into_serialized_writer()?;
+    let ids: ArrayRef = Arc::new(rows.ids.clone());
+    let columns: Vec<&ArrayRef> = rows.batch.columns().iter().chain([&ids]).collect();
+    let count = rows.batch.num_rows();
     let mut checksums = String::new();
-    for start in (0..rows.batch.num_rows()).step_by(PART_ROWS) {
-        let part = rows.batch.slice(start, PART_ROWS.min(rows.batch.num_rows() - start));
-        let ids: ArrayRef = Arc::new(rows.ids.slice(start, part.num_rows()));
-        let columns = part.columns().iter().map(convert::to_file).chain([Ok(ids)]).collect::<Result<_>>()?;
-        writer.write(&RecordBatch::try_new(file_schema.clone(), columns)?)?;
-        writer.flush()?;
+    for (part, start) in (0..count).step_by(PART_ROWS).enumerate() {
+        let range = start..count.min(start + PART_ROWS);
+        let mut writers = parts.create_column_writers(part)?.into_iter();
+        let jobs = file_schema.fields().iter().zip(&columns).map(|(field, column)| Job {
+            field: field.clone(),
+            column: (*column).clone(),
+            leaves: writers.by_ref().take(leaves(field.data_type())).collect(),
+        });
+        let chunks = encode_columns(jobs.collect(), range, order)?;
+        let mut group = writer.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
         // Bytes of the last pages may still be on their way.
-        writer.sync().map_err(|e| Error::Format(e.to_string()))?;
-        let group = writer.flushed_row_groups().last().expect("a part was just flushed");
+        writer.flush().map_err(|e| Error::Format(e.to_string()))?;
+        let group = writer.flushed_row_groups().last().expect("a part was just closed");
         for range in chunk_ranges(group) {
             let bytes = &writer.inner()[range.start as usize..range.end as usize];
             checksums.push_str(&format!("{:08x}", crc32c::crc32c(bytes)));
@@ -235,8 +251,67 @@ fn encode(rows: &NewRows, time: Option<ColumnId>) -> Result<(Vec<u8>, u32)> {
     Ok((bytes, checksum))
 }
 
+/// A column of a part to be encoded.
+struct Job {
+    field: Arc<Field>,
+    column: ArrayRef,
+    leaves: Vec<ArrowColumnWriter>,
+}
+
+impl Job {
+    fn run(mut self, range: Range<usize>, order: Option<&[u32]>) -> Result<Vec<ArrowColumnChunk>> {
+        let part = match order {
+            Some(order) => take(&self.column, &UInt32Array::from(order[range].to_vec()), None)?,
+            None => self.column.slice(range.start, range.len()),
+        };
+        for (leaf, writer) in compute_leaves(&self.field, &convert::to_file(&part)?)?.iter().zip(&mut self.leaves) {
+            writer.write(leaf)?;
+        }
+        Ok(self.leaves.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?)
+    }
+}
+
+/// A column of a part, by its position.
+type Encoded = (usize, Vec<ArrowColumnChunk>);
+
+/// Encodes the columns of a part, several at once if that is worth it.
+fn encode_columns(jobs: Vec<Job>, range: Range<usize>, order: Option<&[u32]>) -> Result<Vec<ArrowColumnChunk>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if range.len() < PAGE_ROWS { 1 } else { cores.min(jobs.len()).min(MOST_THREADS) };
+    if threads == 1 {
+        let chunks = jobs.into_iter().map(|job| job.run(range.clone(), order)).collect::<Result<Vec<_>>>()?;
+        return Ok(chunks.into_iter().flatten().collect());
+    }
+    let jobs = Mutex::new(jobs.into_iter().enumerate());
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((i, job)) = { jobs.lock().next() } {
+            done.push((i, job.run(range.clone(), order)?));
+        }
+        Ok(done)
+    };
+    let done: Vec<Result<Vec<Encoded>>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let panicked = |_| Err(Error::Format("encoding a column panicked".to_owned()));
+        others.into_iter().map(|t| t.join().unwrap_or_else(panicked)).chain([mine]).collect()
+    });
+    let mut chunks: Vec<_> = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    chunks.sort_unstable_by_key(|(i, _)| *i);
+    Ok(chunks.into_iter().flat_map(|(_, chunks)| chunks).collect())
+}
+
+/// How many columns of Parquet a column becomes.
+fn leaves(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => leaves(item.data_type()),
+        DataType::Struct(fields) => fields.iter().map(|f| leaves(f.data_type())).sum(),
+        _ => 1,
+    }
+}
+
 /// Where the column chunks of a part lie.
-pub fn chunk_ranges(group: &RowGroupMetaData) -> impl Iterator<Item = std::ops::Range<u64>> {
+pub fn chunk_ranges(group: &RowGroupMetaData) -> impl Iterator<Item = Range<u64>> {
     group.columns().iter().map(|c| c.byte_range()).map(|(start, length)| start..start + length)
 }
 

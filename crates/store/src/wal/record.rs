@@ -25,6 +25,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// A frame counts its bytes in 32 bits; heads are small.
+const MAX_BYTES: usize = 2 << 30;
+
 /// The large parts of a commit, encoded.
 #[derive(Debug, Default)]
 pub struct Bodies {
@@ -47,6 +50,9 @@ impl Bodies {
             }
             bodies.sizes.push((bodies.bytes.len() - start) as u64);
             bodies.bytes.resize(bodies.bytes.len().next_multiple_of(8), 0);
+            if bodies.bytes.len() > MAX_BYTES {
+                return Err(Error::Format("the transaction has too many changes; commit in several steps".to_owned()));
+            }
         }
         Ok(bodies)
     }

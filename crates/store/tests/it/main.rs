@@ -2,4 +2,9 @@
 
 mod shadow;
 
+mod checkpoints;
+mod conflicts;
 mod crashes;
+mod logs;
+mod segments;
+mod speed;

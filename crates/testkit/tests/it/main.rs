@@ -1,4 +1,5 @@
 //! Tests of Highwater as a whole.
 
 mod boundaries;
+mod oracle;
 mod scripts;

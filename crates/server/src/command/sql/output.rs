@@ -154,16 +154,17 @@ mod tests {
 
     #[test]
     fn tables_look_like_those_of_psql() {
-        let expected = "\
-  n  | name  
------+-------
-   1 | two  +
-     | lines
- 100 | 
-(2 rows)
-
-CREATE TABLE
-";
+        let expected = [
+            "  n  | name  ",
+            "-----+-------",
+            "   1 | two  +",
+            "     | lines",
+            " 100 | ",
+            "(2 rows)",
+            "",
+            "CREATE TABLE\n",
+        ]
+        .join("\n");
         assert_eq!(show(Style::Aligned, result()), expected);
     }
 

@@ -1,0 +1,418 @@
+//! `+ - * / % ^` on numbers, with PostgreSQL's errors.
+
+use super::kernel::{Argument, map, zip, zip_flagged};
+use super::operand::{Kind, no_operator};
+use super::time;
+use crate::error::{Error, Result};
+use crate::function::context::clockface;
+use crate::text::number::{self, Decimal, POWERS, divide_rounded, overflows_numeric};
+use arrow::array::ArrowPrimitiveType;
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::sync::{Arc, LazyLock};
+
+/// An operator that is computed by a kernel of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`
+    Div,
+    /// `%`
+    Mod,
+    /// `^`
+    Pow,
+}
+
+impl Op {
+    /// As it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Op::Add => "+",
+            Op::Sub => "-",
+            Op::Mul => "*",
+            Op::Div => "/",
+            Op::Mod => "%",
+            Op::Pow => "^",
+        }
+    }
+
+    /// `left op right` with our kernel. The types must be ones that [`result_type`] knows.
+    pub fn call(self, left: Expr, right: Expr) -> Expr {
+        static OPS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(operators);
+        OPS[self as usize].call(vec![left, right])
+    }
+}
+
+/// The operators as functions, to be registered by name.
+pub fn operators() -> Vec<Arc<ScalarUDF>> {
+    let names = ["pg_add", "pg_sub", "pg_mul", "pg_div", "pg_mod", "pg_pow"];
+    [Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Mod, Op::Pow]
+        .into_iter()
+        .zip(names)
+        .map(|(op, name)| {
+            Arc::new(ScalarUDF::from(Operator { op, name, signature: Signature::any(2, Volatility::Stable) }))
+        })
+        .collect()
+}
+
+/// An operator as a function.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Operator {
+    op: Op,
+    name: &'static str,
+    signature: Signature,
+}
+
+impl Operator {
+    /// Which one.
+    pub fn op(&self) -> Op {
+        self.op
+    }
+}
+
+impl ScalarUDFImpl for Operator {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        Ok(result_type(self.op, &types[0], &types[1])?)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let (left, right, out) = (&args.args[0], &args.args[1], args.return_type());
+        let kinds = (Kind::of(&left.data_type()), Kind::of(&right.data_type()));
+        Ok(match kinds {
+            (l, r) if l.is_number() && r.is_number() => compute(self.op, left, right, out)?,
+            _ => time::compute(self.op, left, right, out, &clockface(&args.config_options)?.zone)?,
+        })
+    }
+
+    fn display_name(&self, args: &[Expr]) -> DfResult<String> {
+        Ok(format!("{} {} {}", args[0], self.op.symbol(), args[1]))
+    }
+}
+
+/// Scale and precision of a `numeric` result.
+fn numeric_type(op: Op, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
+    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
+    let (whole, scale) = match op {
+        Op::Add | Op::Sub => ((p1 - s1).max(p2 - s2) + 1, s1.max(s2)),
+        Op::Mul => {
+            let (whole, scale) = (p1 - s1 + p2 - s2, s1 + s2);
+            // Digits are given up at the end before they are at the beginning, but never below 16.
+            (whole, if whole + scale > 38 { scale.min((38 - whole).max(16)) } else { scale })
+        }
+        // PostgreSQL chooses a scale for each quotient, with at least 16 significant digits; a column has one.
+        Op::Div => {
+            let whole = p1 - s1 + s2;
+            (whole, if whole <= 18 { 20.max(s1).max(s2) } else { 16.max(s1).max(s2) })
+        }
+        Op::Mod => ((p1 - s1).min(p2 - s2), s1.max(s2)),
+        Op::Pow => (38, 16.max(s1)),
+    };
+    let scale = scale.clamp(0, 38);
+    DataType::Decimal128((whole.max(0) + scale).clamp(1, 38) as u8, scale as i8)
+}
+
+/// The type of `left op right`.
+///
+/// # Errors
+/// 42883 when there is no such operator.
+pub fn result_type(op: Op, left: &DataType, right: &DataType) -> Result<DataType> {
+    match (left, right) {
+        (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => Ok(numeric_type(op, (*p1, *s1), (*p2, *s2))),
+        (l, r) if l == r && Kind::of(l).is_integer() && op != Op::Pow => Ok(l.clone()),
+        (DataType::Float64, DataType::Float64) if op != Op::Mod => Ok(DataType::Float64),
+        (DataType::Float32, DataType::Float32) if op != Op::Mod && op != Op::Pow => Ok(DataType::Float32),
+        _ => time::result_type(op, left, right).ok_or_else(|| no_operator(op.symbol(), left, right)),
+    }
+}
+
+fn compute(op: Op, left: &ColumnarValue, right: &ColumnarValue, out: &DataType) -> Result<ColumnarValue> {
+    match (left.data_type(), right.data_type()) {
+        (DataType::Int16, _) => integers::<Int16Type>(op, left, right, out),
+        (DataType::Int32, _) => integers::<Int32Type>(op, left, right, out),
+        (DataType::Int64, _) => integers::<Int64Type>(op, left, right, out),
+        (DataType::Float32, _) => {
+            zip::<Float32Type, Float32Type, Float32Type>(&Argument::new(left)?, &Argument::new(right)?, out, |a, b| {
+                float(op, a.into(), b.into()).and_then(|x| in_range(x as f32, a, b))
+            })
+        }
+        (DataType::Float64, _) => {
+            let (left, right) = (Argument::new(left)?, Argument::new(right)?);
+            zip::<Float64Type, Float64Type, Float64Type>(&left, &right, out, |a, b| float(op, a, b))
+        }
+        (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2)) => {
+            numerics(op, (&Argument::new(left)?, s1), (&Argument::new(right)?, s2), out)
+        }
+        (l, r) => Err(no_operator(op.symbol(), &l, &r)),
+    }
+}
+
+/// What integers of every size can do.
+pub trait Integer: Copy + PartialEq {
+    /// PostgreSQL's name.
+    const NAME: &'static str;
+    /// Zero.
+    const ZERO: Self;
+    /// The operator, and whether the result is wrong. Division by zero is excluded before.
+    fn apply(op: Op, a: Self, b: Self) -> (Self, bool);
+    /// `-a`, and whether the result is wrong.
+    fn negate(a: Self) -> (Self, bool);
+}
+
+macro_rules! integer {
+    ($type:ty, $name:literal) => {
+        impl Integer for $type {
+            const NAME: &'static str = $name;
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn apply(op: Op, a: Self, b: Self) -> (Self, bool) {
+                match op {
+                    Op::Add => a.overflowing_add(b),
+                    Op::Sub => a.overflowing_sub(b),
+                    Op::Mul => a.overflowing_mul(b),
+                    Op::Div => a.overflowing_div(b),
+                    // The smallest integer modulo -1 overflows on the way, but is 0.
+                    Op::Mod | Op::Pow => (a.wrapping_rem(b), false),
+                }
+            }
+
+            #[inline(always)]
+            fn negate(a: Self) -> (Self, bool) {
+                a.overflowing_neg()
+            }
+        }
+    };
+}
+
+integer!(i16, "smallint");
+integer!(i32, "integer");
+integer!(i64, "bigint");
+
+/// 22003: the result of integer arithmetic does not fit.
+pub fn out_of_range(type_name: &str) -> Error {
+    Error::new("22003", format!("{type_name} out of range"))
+}
+
+/// 22012
+pub fn division_by_zero() -> Error {
+    Error::new("22012", "division by zero")
+}
+
+fn integers<T>(op: Op, left: &ColumnarValue, right: &ColumnarValue, out: &DataType) -> Result<ColumnarValue>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Integer,
+{
+    let (left, right) = (Argument::<T>::new(left)?, Argument::<T>::new(right)?);
+    let fail = || out_of_range(T::Native::NAME);
+    // Each operator gets a loop of its own.
+    macro_rules! flagged {
+        ($op:expr) => {
+            zip_flagged(&left, &right, out, |a, b| T::Native::apply($op, a, b), fail)
+        };
+    }
+    match op {
+        Op::Add => flagged!(Op::Add),
+        Op::Sub => flagged!(Op::Sub),
+        Op::Mul => flagged!(Op::Mul),
+        Op::Div | Op::Mod | Op::Pow => zip::<T, T, T>(&left, &right, out, |a, b| {
+            if b == T::Native::ZERO {
+                return Err(division_by_zero());
+            }
+            match T::Native::apply(op, a, b) {
+                (value, false) => Ok(value),
+                _ => Err(fail()),
+            }
+        }),
+    }
+}
+
+/// `-x`, checked.
+///
+/// # Errors
+/// 22003, and 22008 for an interval.
+pub fn negate(value: &ColumnarValue, out: &DataType) -> Result<ColumnarValue> {
+    fn integers<T: ArrowPrimitiveType>(value: &ColumnarValue, out: &DataType) -> Result<ColumnarValue>
+    where
+        T::Native: Integer,
+    {
+        map::<T, T>(&Argument::new(value)?, out, |a| match T::Native::negate(a) {
+            (value, false) => Ok(value),
+            _ => Err(out_of_range(T::Native::NAME)),
+        })
+    }
+    match value.data_type() {
+        DataType::Int16 => integers::<Int16Type>(value, out),
+        DataType::Int32 => integers::<Int32Type>(value, out),
+        DataType::Int64 => integers::<Int64Type>(value, out),
+        DataType::Float32 => map::<Float32Type, Float32Type>(&Argument::new(value)?, out, |a| Ok(-a)),
+        DataType::Float64 => map::<Float64Type, Float64Type>(&Argument::new(value)?, out, |a| Ok(-a)),
+        DataType::Decimal128(..) => map::<Decimal128Type, Decimal128Type>(&Argument::new(value)?, out, |a| Ok(-a)),
+        _ => time::negate(value, out),
+    }
+}
+
+fn overflow() -> Error {
+    Error::new("22003", "value out of range: overflow")
+}
+
+fn underflow() -> Error {
+    Error::new("22003", "value out of range: underflow")
+}
+
+fn in_range(value: f32, a: f32, b: f32) -> Result<f32> {
+    if value.is_infinite() && a.is_finite() && b.is_finite() { Err(overflow()) } else { Ok(value) }
+}
+
+#[inline]
+fn float(op: Op, a: f64, b: f64) -> Result<f64> {
+    let value = match op {
+        Op::Add => a + b,
+        Op::Sub => a - b,
+        Op::Mul => a * b,
+        Op::Div | Op::Mod => {
+            if b == 0.0 && !a.is_nan() {
+                return Err(division_by_zero());
+            }
+            let value = a / b;
+            if value == 0.0 && a != 0.0 && !b.is_infinite() {
+                return Err(underflow());
+            }
+            value
+        }
+        Op::Pow => return float_power(a, b),
+    };
+    if value.is_infinite() && a.is_finite() && b.is_finite() { Err(overflow()) } else { Ok(value) }
+}
+
+/// `a ^ b` as `power(double precision, double precision)` has it.
+///
+/// # Errors
+/// 2201F and 22003.
+pub fn float_power(a: f64, b: f64) -> Result<f64> {
+    if a == 0.0 && b < 0.0 && !a.is_nan() {
+        return Err(Error::new("2201F", "zero raised to a negative power is undefined"));
+    }
+    if a.is_finite() && a < 0.0 && b.is_finite() && b.fract() != 0.0 {
+        return Err(Error::new("2201F", "a negative number raised to a non-integer power yields a complex result"));
+    }
+    let value = a.powf(b);
+    if a.is_finite() && b.is_finite() {
+        if value.is_infinite() {
+            return Err(overflow());
+        }
+        if value == 0.0 && a != 0.0 {
+            return Err(underflow());
+        }
+    }
+    Ok(value)
+}
+
+fn numerics(
+    op: Op,
+    (left, s1): (&Argument<Decimal128Type>, i8),
+    (right, s2): (&Argument<Decimal128Type>, i8),
+    out: &DataType,
+) -> Result<ColumnarValue> {
+    let &DataType::Decimal128(precision, scale) = out else {
+        return Err(Error::internal(format!("numeric arithmetic cannot give {out}")));
+    };
+    let limit = POWERS[usize::from(precision)];
+    let checked = |value: Option<i128>| match value {
+        Some(value) if -limit < value && value < limit => Ok(value),
+        _ => Err(overflows_numeric()),
+    };
+    // Both at the scale of the result.
+    let (k1, k2) = (power(scale - s1), power(scale - s2));
+    let same = |a: i128, b: i128| a.checked_mul(k1).zip(b.checked_mul(k2));
+    macro_rules! each {
+        ($f:expr) => {
+            zip::<Decimal128Type, Decimal128Type, Decimal128Type>(left, right, out, $f)
+        };
+    }
+    match op {
+        Op::Add => each!(|a, b| checked(same(a, b).and_then(|(a, b)| a.checked_add(b)))),
+        Op::Sub => each!(|a, b| checked(same(a, b).and_then(|(a, b)| a.checked_sub(b)))),
+        Op::Mod => each!(|a, b| match b {
+            0 => Err(division_by_zero()),
+            _ => checked(same(a, b).map(|(a, b)| a % b)),
+        }),
+        Op::Mul => {
+            let dropped = power(s1 + s2 - scale);
+            each!(|a: i128, b: i128| checked(match a.checked_mul(b) {
+                Some(product) => Some(divide_rounded(product, dropped)),
+                None => wide_quotient(a, b, dropped),
+            }))
+        }
+        Op::Div => {
+            // a / 10^s1 divided by b / 10^s2, at the scale of the result.
+            let shift = i32::from(scale) + i32::from(s2) - i32::from(s1);
+            let (first, second) = (POWERS[shift.clamp(0, 38) as usize], POWERS[(shift - 38).clamp(0, 38) as usize]);
+            each!(|a: i128, b: i128| {
+                if b == 0 {
+                    return Err(division_by_zero());
+                }
+                let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
+                checked(match a.checked_mul(first) {
+                    Some(a) if second == 1 => Some(divide_rounded(a, b)),
+                    _ => a.checked_mul(second).and_then(|a| wide_quotient(a, first, b)),
+                })
+            })
+        }
+        Op::Pow => each!(|a: i128, b: i128| {
+            let value = power_of(a, s1, b, s2)?;
+            checked(value.and_then(|(mantissa, s)| number::rescale(Decimal { mantissa, scale: s }, scale.into())))
+        }),
+    }
+}
+
+/// A power of ten; 1 for a negative exponent.
+fn power(exponent: i8) -> i128 {
+    POWERS[exponent.clamp(0, 38).unsigned_abs() as usize]
+}
+
+/// `a · b / c`, rounded half away from zero; `c` is positive.
+fn wide_quotient(a: i128, b: i128, c: i128) -> Option<i128> {
+    let product = i256::from_i128(a).checked_mul(i256::from_i128(b))?;
+    let divisor = i256::from_i128(c);
+    let (quotient, rest) = (product.checked_div(divisor)?, product.checked_rem(divisor)?);
+    let rest = rest.to_i128()?.unsigned_abs();
+    let up = rest >= c.unsigned_abs() - rest;
+    let sign = if (a < 0) == (b < 0) { 1 } else { -1 };
+    quotient.to_i128()?.checked_add(if up && rest > 0 { sign } else { 0 })
+}
+
+/// `a ^ b` as mantissa and scale: exact for small whole exponents, else to the 15 digits of a float.
+fn power_of(a: i128, s1: i8, b: i128, s2: i8) -> Result<Option<(i128, i32)>> {
+    let unit = POWERS[usize::from(s2.unsigned_abs())];
+    if b % unit == 0 && (0..=38).contains(&(b / unit)) {
+        let exponent = (b / unit) as u32;
+        let scale = i32::from(s1) * exponent as i32;
+        if let Some(mantissa) = a.checked_pow(exponent).filter(|_| scale <= 38) {
+            return Ok(Some((mantissa, scale)));
+        }
+    }
+    let (x, y) = (a as f64 / POWERS[usize::from(s1.unsigned_abs())] as f64, b as f64 / unit as f64);
+    let value = float_power(x, y)?;
+    Ok(number::decimal_of_float(value, 17).map(|d| (d.mantissa, d.scale)))
+}

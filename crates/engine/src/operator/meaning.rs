@@ -1,0 +1,282 @@
+//! PostgreSQL's meaning of what DataFusion's planner has planned without asking us.
+
+use super::arithmetic::{Op, Operator as PgOperator};
+use super::cast::plan_cast;
+use super::operand::{Kind, Operand, retype_literal};
+use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
+use crate::error::Result;
+use crate::function::common::Common;
+use crate::function::define::Function;
+use crate::function::time_bucket::TimeBucket;
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, lit};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use highwater_model::time::Clockface;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Gives a plan PostgreSQL's meaning.
+///
+/// To be applied once, to a plan as the planner made it, before it is optimized or its parameters are bound: a
+/// small integer literal becomes an `integer`, which a value that was computed or bound must not.
+#[derive(Clone, Copy, Debug)]
+pub struct PgMeaning {
+    clock: Clockface,
+}
+
+impl PgMeaning {
+    /// The meaning of statements of this session.
+    ///
+    /// * `clock` – as for [`super::PgPlanner::new`].
+    pub fn new(clock: Clockface) -> Self {
+        PgMeaning { clock }
+    }
+
+    /// Rewrites all expressions of a plan, subqueries included. Names of columns stay what they are.
+    ///
+    /// # Errors
+    /// Those of [`super::plan_binary`] and [`super::plan_cast`].
+    pub fn apply(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        // The type of a recursive query is settled by its first part, before the second is planned.
+        let recursive = Cell::new(0usize);
+        let plan = plan.transform_down_up_with_subqueries(
+            |plan| {
+                recursive.set(recursive.get() + usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                Ok(Transformed::no(plan))
+            },
+            |plan| {
+                let retype = recursive.get() == 0;
+                recursive.set(recursive.get() - usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
+                self.apply_to_node(plan, retype)
+            },
+        )?;
+        Ok(plan.data)
+    }
+
+    fn apply_to_node(&self, plan: LogicalPlan, retype: bool) -> DfResult<Transformed<LogicalPlan>> {
+        let mut schema = merge_schema(&plan.inputs());
+        if let LogicalPlan::TableScan(scan) = &plan {
+            let source = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
+            schema.merge(&source);
+        }
+        // The types of VALUES are settled for all its rows, and LIMIT is a bigint.
+        let retype = retype && !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_));
+        let sort = matches!(plan, LogicalPlan::Sort(_));
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let rewritten = self.rewrite(expr, &schema, retype)?;
+            if sort && Kind::of(&rewritten.data.get_type(&schema)?) == Kind::Interval {
+                // A month is 30 days here, which Arrow does not know.
+                return Ok(rewritten.update_data(|expr| interval_key().call(vec![expr])));
+            }
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })?
+        .map_data(|plan| plan.recompute_schema())
+    }
+
+    /// Rewrites one expression over `schema`.
+    ///
+    /// # Errors
+    /// As [`PgMeaning::apply`].
+    pub fn rewrite_expr(&self, expr: Expr, schema: &DFSchema) -> Result<Expr> {
+        Ok(self.rewrite(expr, schema, true)?.data)
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema, retype: bool) -> DfResult<Transformed<Expr>> {
+        expr.transform_down_up(
+            |expr| {
+                // A literal that is cast has the type it is cast to, and no other before.
+                if let Expr::Cast(cast) = &expr
+                    && matches!(cast.expr.as_ref(), Expr::Literal(..))
+                {
+                    return Ok(Transformed::new(expr, false, TreeNodeRecursion::Jump));
+                }
+                Ok(Transformed::no(expr))
+            },
+            |expr| Ok(Transformed::yes(self.rewrite_node(expr, schema, retype)?)),
+        )
+    }
+
+    fn rewrite_node(&self, expr: Expr, schema: &DFSchema, retype: bool) -> Result<Expr> {
+        let clock = &self.clock;
+        match expr {
+            Expr::Literal(..) if retype => Ok(retype_literal(expr)),
+            Expr::Cast(cast) => plan_cast(*cast.expr, cast.field.data_type(), schema, clock),
+            Expr::Negative(operand) => {
+                Ok(plan_negative((*operand).clone(), schema)?.unwrap_or(Expr::Negative(operand)))
+            }
+            Expr::Between(Between { expr, negated, low, high }) => {
+                let above = self.compare(Operator::GtEq, &expr, &low, schema)?;
+                let below = self.compare(Operator::LtEq, &expr, &high, schema)?;
+                let (Some(above), Some(below)) = (above, below) else {
+                    return Ok(Expr::Between(Between { expr, negated, low, high }));
+                };
+                let inside = above.and(below);
+                Ok(if negated { !inside } else { inside })
+            }
+            Expr::InList(list) => self.in_list(list, schema),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+                let planned = self.compare(op, &left, &right, schema)?;
+                Ok(planned.unwrap_or(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::AggregateFunction(call))
+            }
+            Expr::WindowFunction(mut call) if call.fun.name() == "count" => {
+                count_star(&mut call.params.args);
+                Ok(Expr::WindowFunction(call))
+            }
+            Expr::Case(case) => self.case(case, schema),
+            Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
+                if let Some(operator) = func.inner().downcast_ref::<PgOperator>() {
+                    // Its operands may have got other types since it was planned.
+                    let op = match operator.op() {
+                        Op::Add => BinaryOperator::Plus,
+                        Op::Sub => BinaryOperator::Minus,
+                        Op::Mul => BinaryOperator::Multiply,
+                        Op::Div => BinaryOperator::Divide,
+                        Op::Mod => BinaryOperator::Modulo,
+                        Op::Pow => BinaryOperator::PGExp,
+                    };
+                    if let Some(planned) = plan_binary(&op, args[0].clone(), args[1].clone(), schema, clock)? {
+                        return Ok(planned);
+                    }
+                } else if let Some(common) = func.inner().downcast_ref::<Common>() {
+                    return common.settle(args, schema, clock);
+                } else if let Some(resolver) = func.inner().downcast_ref::<TimeBucket>() {
+                    args = resolver.resolve(args, schema, clock)?;
+                } else if let Some(function) = func.inner().downcast_ref::<Function>() {
+                    args = function.resolve(args, schema, clock)?;
+                    return self.settle(func, args, schema);
+                }
+                Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// A call whose result has digits that its arguments tell.
+    fn settle(&self, func: Arc<ScalarUDF>, args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+        let digits = match (func.name(), args.as_slice()) {
+            ("round" | "trunc", [value, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => {
+                match value.get_type(schema)? {
+                    DataType::Decimal128(precision, scale) => {
+                        Some((precision as i8 - scale, (*places).clamp(0, 38) as i8))
+                    }
+                    _ => None,
+                }
+            }
+            // The seconds of a date are whole.
+            ("extract", [_, value]) if value.get_type(schema)? == DataType::Date32 => Some((19, 0)),
+            _ => None,
+        };
+        let call = Expr::ScalarFunction(ScalarFunction { func, args });
+        match digits {
+            Some((whole, scale)) => {
+                let scale = scale.min(38 - whole.clamp(0, 37));
+                let precision = (whole + 1 + scale).clamp(1, 38) as u8;
+                plan_cast(call, &DataType::Decimal128(precision, scale), schema, &self.clock)
+            }
+            None => Ok(call),
+        }
+    }
+
+    fn compare(&self, op: Operator, left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+        let (Some(left), Some(right)) = (Operand::new(left.clone(), schema), Operand::new(right.clone(), schema))
+        else {
+            return Ok(None);
+        };
+        plan_comparison(op, left, right, schema, &self.clock)
+    }
+
+    /// `x IN (…)`: one set of values of the type of `x` where they all are, else a comparison for each.
+    fn in_list(&self, list: InList, schema: &DFSchema) -> Result<Expr> {
+        let InList { expr, list, negated } = list;
+        let mut comparisons = Vec::with_capacity(list.len());
+        for item in &list {
+            match self.compare(Operator::Eq, &expr, item, schema)? {
+                Some(comparison) => comparisons.push(comparison),
+                None => return Ok(Expr::InList(InList { expr, list, negated })),
+            }
+        }
+        let same = |c: &Expr| match c {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if *left == expr => Some((**right).clone()),
+            _ => None,
+        };
+        if let Some(list) = comparisons.iter().map(same).collect::<Option<Vec<_>>>() {
+            return Ok(Expr::InList(InList { expr, list, negated }));
+        }
+        let any = comparisons.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false));
+        Ok(if negated { !any } else { any })
+    }
+
+    /// Literals without a type get that of the other values.
+    fn same_type(&self, mut values: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+        let operands: Vec<_> = values.iter().filter_map(|v| Operand::new(v.clone(), schema)).collect();
+        let Some(target) = operands.iter().find(|o| o.kind != Kind::Unknown).map(|o| o.data_type.clone()) else {
+            return Ok(values);
+        };
+        for value in &mut values {
+            if matches!(value, Expr::Literal(ScalarValue::Utf8(Some(_)), _))
+                && let Some(operand) = Operand::new(value.clone(), schema)
+            {
+                *value = operand.resolve(&target, &self.clock)?.expr;
+            }
+        }
+        Ok(values)
+    }
+
+    fn case(&self, case: Case, schema: &DFSchema) -> Result<Expr> {
+        let Case { expr, mut when_then_expr, else_expr } = case;
+        let mut expr = expr;
+        if let Some(operand) = &expr {
+            // CASE x WHEN y is x = y, which may have to convert either of them.
+            let conditions = when_then_expr
+                .iter()
+                .map(|(when, _)| self.compare(Operator::Eq, operand, when, schema))
+                .collect::<Result<Option<Vec<_>>>>()?;
+            if let Some(conditions) = conditions {
+                for (condition, (when, _)) in conditions.into_iter().zip(&mut when_then_expr) {
+                    **when = condition;
+                }
+                expr = None;
+            }
+        }
+        let mut results: Vec<Expr> = when_then_expr.iter().map(|(_, then)| (**then).clone()).collect();
+        results.extend(else_expr.iter().map(|e| (**e).clone()));
+        let mut results = self.same_type(results, schema)?.into_iter();
+        for ((_, then), result) in when_then_expr.iter_mut().zip(results.by_ref()) {
+            **then = result;
+        }
+        let else_expr = else_expr.map(|_| Box::new(results.next().expect("there is one result for each branch")));
+        Ok(Expr::Case(Case { expr, when_then_expr, else_expr }))
+    }
+}
+
+/// Leaves `count(*)` the literal by which DataFusion knows it.
+fn count_star(args: &mut [Expr]) {
+    if let [Expr::Literal(value @ ScalarValue::Int32(Some(1)), _)] = args {
+        *value = ScalarValue::Int64(Some(1));
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    use Operator::*;
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// The type that an expression has over a schema, as PostgreSQL has it for a bare literal.
+///
+/// # Errors
+/// When a column of it is not there.
+pub fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
+    Ok(retype_literal(expr.clone()).get_type(schema)?)
+}

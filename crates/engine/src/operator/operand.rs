@@ -1,0 +1,301 @@
+//! What an operand is: its PostgreSQL type, or a literal that still has none.
+
+use crate::error::{Error, Result};
+use crate::text::{number, parse_scalar};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::{Cast, Placeholder};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use highwater_model::time::Clockface;
+use std::sync::Arc;
+
+/// The PostgreSQL type of an operand, as far as operators differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A string literal, NULL or parameter whose type is to be found.
+    Unknown,
+    /// `boolean`
+    Boolean,
+    /// `smallint`
+    SmallInt,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    BigInt,
+    /// `numeric`
+    Numeric,
+    /// `real`
+    Real,
+    /// `double precision`
+    Double,
+    /// `text`
+    Text,
+    /// `date`
+    Date,
+    /// `time`
+    Time,
+    /// `timestamp`
+    Timestamp,
+    /// `timestamptz`
+    Timestamptz,
+    /// `interval`
+    Interval,
+    /// `uuid`
+    Uuid,
+    /// `bytea`
+    Bytea,
+    /// Arrays, records, and what SQL has no name for.
+    Other,
+}
+
+impl Kind {
+    /// The kind that is kept as this Arrow type.
+    pub fn of(data_type: &DataType) -> Kind {
+        match data_type {
+            DataType::Null => Kind::Unknown,
+            DataType::Boolean => Kind::Boolean,
+            DataType::Int8 | DataType::Int16 | DataType::UInt8 => Kind::SmallInt,
+            DataType::Int32 | DataType::UInt16 => Kind::Integer,
+            DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Kind::BigInt,
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => Kind::Numeric,
+            DataType::Float16 | DataType::Float32 => Kind::Real,
+            DataType::Float64 => Kind::Double,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Text,
+            DataType::Date32 | DataType::Date64 => Kind::Date,
+            DataType::Time32(_) | DataType::Time64(_) => Kind::Time,
+            DataType::Timestamp(_, None) => Kind::Timestamp,
+            DataType::Timestamp(_, Some(_)) => Kind::Timestamptz,
+            DataType::Interval(_) | DataType::Duration(_) => Kind::Interval,
+            DataType::FixedSizeBinary(16) => Kind::Uuid,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Kind::Bytea,
+            DataType::Dictionary(_, value) => Kind::of(value),
+            _ => Kind::Other,
+        }
+    }
+
+    /// PostgreSQL's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Unknown => "unknown",
+            Kind::Boolean => "boolean",
+            Kind::SmallInt => "smallint",
+            Kind::Integer => "integer",
+            Kind::BigInt => "bigint",
+            Kind::Numeric => "numeric",
+            Kind::Real => "real",
+            Kind::Double => "double precision",
+            Kind::Text => "text",
+            Kind::Date => "date",
+            Kind::Time => "time without time zone",
+            Kind::Timestamp => "timestamp without time zone",
+            Kind::Timestamptz => "timestamp with time zone",
+            Kind::Interval => "interval",
+            Kind::Uuid => "uuid",
+            Kind::Bytea => "bytea",
+            Kind::Other => "record",
+        }
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(self) -> bool {
+        (Kind::SmallInt..=Kind::Double).contains(&self)
+    }
+
+    /// Whether it is a whole number.
+    pub fn is_integer(self) -> bool {
+        (Kind::SmallInt..=Kind::BigInt).contains(&self)
+    }
+
+    /// Whether it is a floating-point number.
+    pub fn is_float(self) -> bool {
+        matches!(self, Kind::Real | Kind::Double)
+    }
+
+    /// Whether it is a date or a timestamp.
+    pub fn is_datetime(self) -> bool {
+        matches!(self, Kind::Date | Kind::Timestamp | Kind::Timestamptz)
+    }
+
+    /// The Arrow type our kernels take; `None` where it has parameters or there is none.
+    pub fn arrow(self) -> Option<DataType> {
+        Some(match self {
+            Kind::Boolean => DataType::Boolean,
+            Kind::SmallInt => DataType::Int16,
+            Kind::Integer => DataType::Int32,
+            Kind::BigInt => DataType::Int64,
+            Kind::Real => DataType::Float32,
+            Kind::Double => DataType::Float64,
+            Kind::Text => DataType::Utf8,
+            Kind::Date => DataType::Date32,
+            Kind::Time => DataType::Time64(TimeUnit::Microsecond),
+            Kind::Timestamp => timestamp(),
+            Kind::Timestamptz => timestamptz(),
+            Kind::Interval => interval(),
+            Kind::Uuid => DataType::FixedSizeBinary(16),
+            Kind::Bytea => DataType::Binary,
+            Kind::Unknown | Kind::Numeric | Kind::Other => return None,
+        })
+    }
+}
+
+/// The Arrow type of `timestamp`.
+pub fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// The Arrow type of `timestamptz`.
+pub fn timestamptz() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The Arrow type of `interval`.
+pub fn interval() -> DataType {
+    DataType::Interval(IntervalUnit::MonthDayNano)
+}
+
+/// The type that `numeric` without digits has in a cast; it stands for a `numeric` whose digits follow from
+/// what is converted to it.
+pub const UNBOUNDED: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 16);
+
+/// PostgreSQL's name of an Arrow type, for messages.
+pub fn type_name(data_type: &DataType) -> String {
+    match Kind::of(data_type) {
+        Kind::Other => {
+            highwater_store::schema::column_type(data_type).map_or_else(|| data_type.to_string(), |t| t.to_string())
+        }
+        kind => kind.name().to_owned(),
+    }
+}
+
+/// An operand with its type.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// The expression; an integer literal already has PostgreSQL's type.
+    pub expr: Expr,
+    /// Its Arrow type.
+    pub data_type: DataType,
+    /// Its PostgreSQL type.
+    pub kind: Kind,
+}
+
+impl Operand {
+    /// Looks at an operand; `None` when its type cannot be told here.
+    pub fn new(expr: Expr, schema: &DFSchema) -> Option<Operand> {
+        let expr = retype_literal(expr);
+        let data_type = match &expr {
+            Expr::Literal(ScalarValue::Utf8(Some(_)), _) => DataType::Null,
+            Expr::Placeholder(Placeholder { field: None, .. }) => DataType::Null,
+            _ => expr.get_type(schema).ok()?,
+        };
+        Some(Operand { kind: Kind::of(&data_type), data_type, expr })
+    }
+
+    /// The operand as an expression of this type, for which `unknown` text is read.
+    ///
+    /// # Errors
+    /// Those of [`parse_scalar`].
+    pub fn resolve(self, target: &DataType, clock: &Clockface) -> Result<Operand> {
+        let field = || Some(Arc::new(Field::new("", target.clone(), true)));
+        let expr = match self.expr {
+            Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
+                if Kind::of(target) == Kind::Numeric {
+                    return Ok(Operand::numeric(number::parse_decimal(text.as_bytes())?));
+                }
+                Expr::Literal(parse_scalar(&text, target, clock)?, metadata)
+            }
+            Expr::Literal(ScalarValue::Null, metadata) => Expr::Literal(ScalarValue::try_from(target)?, metadata),
+            Expr::Placeholder(placeholder) if placeholder.field.is_none() => {
+                Expr::Placeholder(Placeholder { field: field(), ..placeholder })
+            }
+            // A NULL in disguise, such as CASE without a result that is not NULL.
+            other => Expr::Cast(Cast::new(Box::new(other), target.clone())),
+        };
+        Ok(Operand { expr, kind: Kind::of(target), data_type: target.clone() })
+    }
+
+    /// A literal number with as many digits as it has.
+    pub fn numeric(value: number::Decimal) -> Operand {
+        let digits = value.mantissa.unsigned_abs().checked_ilog10().unwrap_or(0) as u8 + 1;
+        let scale = value.scale.clamp(0, 38) as i8;
+        let precision = digits.max(scale.unsigned_abs()).clamp(1, 38);
+        let value = ScalarValue::Decimal128(Some(value.mantissa), precision, scale);
+        Operand { data_type: value.data_type(), kind: Kind::Numeric, expr: Expr::Literal(value, None) }
+    }
+
+    /// Whether it is a literal.
+    pub fn is_literal(&self) -> bool {
+        matches!(self.expr, Expr::Literal(..))
+    }
+
+    /// The operand as another type that every value of it has an equal in.
+    pub fn widen(self, target: &DataType) -> Operand {
+        if self.data_type == *target {
+            return self;
+        }
+        let expr = match self.expr {
+            Expr::Literal(value, metadata) => match value.cast_to(target) {
+                Ok(value) => Expr::Literal(value, metadata),
+                Err(_) => Expr::Cast(Cast::new(Box::new(Expr::Literal(value, metadata)), target.clone())),
+            },
+            other => Expr::Cast(Cast::new(Box::new(other), target.clone())),
+        };
+        Operand { expr, kind: Kind::of(target), data_type: target.clone() }
+    }
+
+    /// The digits in all and after the point that its values have as `numeric`.
+    pub fn digits(&self) -> (u8, i8) {
+        match (&self.expr, &self.data_type) {
+            (Expr::Literal(value, _), _) if self.kind.is_integer() => {
+                let value = value.cast_to(&DataType::Int64);
+                let Ok(ScalarValue::Int64(Some(value))) = value else { return (19, 0) };
+                (value.unsigned_abs().checked_ilog10().unwrap_or(0) as u8 + 1, 0)
+            }
+            (_, DataType::Decimal128(p, s) | DataType::Decimal64(p, s) | DataType::Decimal32(p, s)) => (*p, *s),
+            (_, DataType::Int8 | DataType::UInt8) => (3, 0),
+            (_, DataType::Int16 | DataType::UInt16) => (5, 0),
+            (_, DataType::Int32 | DataType::UInt32) => (10, 0),
+            (_, DataType::UInt64) => (20, 0),
+            _ => (19, 0),
+        }
+    }
+
+    /// The operand as `numeric`.
+    pub fn to_numeric(self) -> Operand {
+        let (precision, scale) = self.digits();
+        self.widen(&DataType::Decimal128(precision, scale))
+    }
+}
+
+/// Gives a number literal the type it has in PostgreSQL, where DataFusion makes every integer a `bigint`.
+///
+/// The smallest integer is a `bigint` too: its digits are one more than an integer can have, and only then they
+/// are negated. A `bigint` that was written as such is a cast of a literal, which is left alone.
+pub fn retype_literal(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(value)), metadata)
+            if i32::try_from(value).is_ok_and(|value| value != i32::MIN) =>
+        {
+            Expr::Literal(ScalarValue::Int32(Some(value as i32)), metadata)
+        }
+        Expr::Literal(ScalarValue::UInt64(Some(value)), metadata) => {
+            Expr::Literal(ScalarValue::Decimal128(Some(value.into()), 20, 0), metadata)
+        }
+        Expr::Literal(ScalarValue::Decimal128(Some(value), precision, scale), metadata) if scale < 0 => {
+            let whole = 10i128.checked_pow(scale.unsigned_abs().into()).and_then(|power| value.checked_mul(power));
+            match whole {
+                Some(whole) if whole.unsigned_abs() < 10u128.pow(38) => {
+                    let digits = whole.unsigned_abs().checked_ilog10().unwrap_or(0) as u8 + 1;
+                    Expr::Literal(ScalarValue::Decimal128(Some(whole), digits, 0), metadata)
+                }
+                _ => Expr::Literal(ScalarValue::Decimal128(Some(value), precision, scale), metadata),
+            }
+        }
+        other => other,
+    }
+}
+
+/// 42883: there is no such operator for these types.
+pub fn no_operator(op: &str, left: &DataType, right: &DataType) -> Error {
+    Error::new("42883", format!("operator does not exist: {} {op} {}", type_name(left), type_name(right)))
+        .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+}

@@ -1,0 +1,464 @@
+//! Choosing an operator by the types of its operands.
+
+use super::arithmetic::{self, Op};
+use super::cast::plan_cast;
+use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
+use crate::error::{Error, Result};
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use highwater_model::time::Clockface;
+use std::sync::{Arc, LazyLock};
+
+/// Gives operators PostgreSQL's meaning while DataFusion plans a statement. Put it before all other planners.
+#[derive(Clone, Copy, Debug)]
+pub struct PgPlanner {
+    clock: Clockface,
+}
+
+impl PgPlanner {
+    /// A planner for a statement.
+    ///
+    /// * `clock` – the session's zone and the start of its transaction, for literals like `'today'`.
+    pub fn new(clock: Clockface) -> Self {
+        PgPlanner { clock }
+    }
+}
+
+impl ExprPlanner for PgPlanner {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
+        let planned = plan_binary(&raw.op, raw.left.clone(), raw.right.clone(), schema, &self.clock)?;
+        Ok(match planned {
+            Some(expr) => PlannerResult::Planned(expr),
+            None => PlannerResult::Original(raw),
+        })
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
+        let field = match args.first() {
+            Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _)) => field.to_lowercase(),
+            _ => String::new(),
+        };
+        Ok(PlannerResult::Planned(crate::function::date_part::extract(&field).call(args)))
+    }
+}
+
+/// The operation as PostgreSQL means it; `None` where DataFusion's own meaning is right, or where the types are
+/// none of ours.
+///
+/// # Errors
+/// 42883 when there is no such operator for these types; those of reading a literal.
+pub fn plan_binary(
+    op: &BinaryOperator,
+    left: Expr,
+    right: Expr,
+    schema: &DFSchema,
+    clock: &Clockface,
+) -> Result<Option<Expr>> {
+    let (Some(left), Some(right)) = (Operand::new(left, schema), Operand::new(right, schema)) else {
+        return Ok(None);
+    };
+    let comparison = match op {
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        BinaryOperator::Plus => return plan_arithmetic(Op::Add, left, right, clock),
+        BinaryOperator::Minus => return plan_arithmetic(Op::Sub, left, right, clock),
+        BinaryOperator::Multiply => return plan_arithmetic(Op::Mul, left, right, clock),
+        BinaryOperator::Divide => return plan_arithmetic(Op::Div, left, right, clock),
+        BinaryOperator::Modulo => return plan_arithmetic(Op::Mod, left, right, clock),
+        BinaryOperator::PGExp => return plan_arithmetic(Op::Pow, left, right, clock),
+        BinaryOperator::StringConcat => return plan_concat(left, right, schema, clock),
+        BinaryOperator::And | BinaryOperator::Or => {
+            let op = if *op == BinaryOperator::And { Operator::And } else { Operator::Or };
+            if left.kind != Kind::Unknown && right.kind != Kind::Unknown {
+                return Ok(None);
+            }
+            let left = to_boolean(left, clock)?;
+            let right = to_boolean(right, clock)?;
+            return Ok(Some(binary(left.expr, op, right.expr)));
+        }
+        _ => return Ok(None),
+    };
+    plan_comparison(comparison, left, right, schema, clock)
+}
+
+fn to_boolean(operand: Operand, clock: &Clockface) -> Result<Operand> {
+    if operand.kind == Kind::Unknown { operand.resolve(&DataType::Boolean, clock) } else { Ok(operand) }
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+/// The type our kernels take for values of this type.
+fn normal(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+        other => Kind::of(other).arrow().unwrap_or_else(|| other.clone()),
+    }
+}
+
+fn is_untyped_text(operand: &Operand) -> bool {
+    matches!(operand.expr, Expr::Literal(ScalarValue::Utf8(Some(_)), _))
+}
+
+fn is_wide(operand: &Operand) -> bool {
+    matches!(operand.data_type, DataType::Decimal256(..))
+}
+
+fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> Result<Option<Expr>> {
+    if is_wide(&left) || is_wide(&right) {
+        return Ok(None);
+    }
+    let (left, right) = match (left.kind, right.kind) {
+        (Kind::Unknown, Kind::Unknown) if is_untyped_text(&left) || is_untyped_text(&right) => {
+            return Err(Error::new("42725", format!("operator is not unique: unknown {} unknown", op.symbol()))
+                .hint("Could not choose a best candidate operator. You might need to add explicit type casts."));
+        }
+        (Kind::Unknown, Kind::Unknown) => return Ok(None),
+        (Kind::Unknown, kind) => {
+            let target = other_side(op, kind, &right.data_type, false);
+            (left.resolve(&target, clock)?, right)
+        }
+        (kind, Kind::Unknown) => {
+            let target = other_side(op, kind, &left.data_type, true);
+            let right = right.resolve(&target, clock)?;
+            (left, right)
+        }
+        _ => (left, right),
+    };
+    let undefined = || no_operator(op.symbol(), &left.data_type, &right.data_type);
+    if left.kind.is_number() && right.kind.is_number() {
+        return plan_numbers(op, left, right).map(Some);
+    }
+    let missing = undefined();
+    let (mut left, mut right) = (left, right);
+    // A factor of an interval is a float; a number of days is an integer.
+    if matches!(op, Op::Mul | Op::Div) && left.kind == Kind::Interval && right.kind.is_number() {
+        right = right.widen(&DataType::Float64);
+    } else if op == Op::Mul && right.kind == Kind::Interval && left.kind.is_number() {
+        left = left.widen(&DataType::Float64);
+    }
+    // A bigint may be a literal of a subquery, which is an integer in PostgreSQL.
+    if left.kind == Kind::Date && right.kind.is_integer() {
+        right = convert(right, &DataType::Int32, clock)?;
+    } else if right.kind == Kind::Date && left.kind.is_integer() {
+        left = convert(left, &DataType::Int32, clock)?;
+    }
+    if op == Op::Sub && left.kind.is_datetime() && right.kind.is_datetime() && left.kind != right.kind {
+        let target = if left.kind.max(right.kind) == Kind::Timestamptz { timestamptz() } else { timestamp() };
+        left = convert(left, &target, clock)?;
+        right = convert(right, &target, clock)?;
+    }
+    if left.kind == Kind::Other || right.kind == Kind::Other {
+        return Ok(None);
+    }
+    let (left, right) = (left.clone().widen(&normal(&left.data_type)), right.clone().widen(&normal(&right.data_type)));
+    match arithmetic::result_type(op, &left.data_type, &right.data_type) {
+        Ok(_) => Ok(Some(op.call(left.expr, right.expr))),
+        Err(_) => Err(missing),
+    }
+}
+
+/// The type of an operand that has none, beside one of `kind`.
+///
+/// PostgreSQL takes the other's own type if there is such an operator, else the only type that fits.
+fn other_side(op: Op, kind: Kind, data_type: &DataType, unknown_is_right: bool) -> DataType {
+    match (op, kind) {
+        (Op::Add, Kind::Timestamp | Kind::Timestamptz | Kind::Date | Kind::Time) => interval(),
+        (Op::Mul, Kind::Interval) => DataType::Float64,
+        (Op::Div, Kind::Interval) if unknown_is_right => DataType::Float64,
+        (Op::Pow, kind) if kind.is_integer() => DataType::Float64,
+        _ => normal(data_type),
+    }
+}
+
+fn plan_numbers(op: Op, left: Operand, right: Operand) -> Result<Expr> {
+    let (l, r) = (left.kind, right.kind);
+    if op == Op::Mod && (l.is_float() || r.is_float()) {
+        return Err(no_operator("%", &left.data_type, &right.data_type));
+    }
+    if l == Kind::Real && r == Kind::Real && op != Op::Pow {
+        return Ok(floats(op, left.widen(&DataType::Float32), right.widen(&DataType::Float32)));
+    }
+    let has_numeric = l == Kind::Numeric || r == Kind::Numeric;
+    if l.is_float() || r.is_float() || (op == Op::Pow && !has_numeric) {
+        return Ok(floats(op, left.widen(&DataType::Float64), right.widen(&DataType::Float64)));
+    }
+    if has_numeric {
+        let (left, right) = (left.to_numeric(), right.to_numeric());
+        return Ok(op.call(left.expr, right.expr));
+    }
+    let target = l.max(r).arrow().expect("every integer has a type");
+    Ok(op.call(left.widen(&target).expr, right.widen(&target).expr))
+}
+
+/// Sums and products of floats mean the same in DataFusion.
+fn floats(op: Op, left: Operand, right: Operand) -> Expr {
+    let plain = match op {
+        Op::Add => Operator::Plus,
+        Op::Sub => Operator::Minus,
+        Op::Mul => Operator::Multiply,
+        Op::Div | Op::Mod | Op::Pow => return op.call(left.expr, right.expr),
+    };
+    binary(left.expr, plain, right.expr)
+}
+
+fn convert(operand: Operand, target: &DataType, clock: &Clockface) -> Result<Operand> {
+    let (kind, data_type) = (Kind::of(target), target.clone());
+    let expr = super::cast::cast_operand(operand, target, clock)?;
+    Ok(Operand { expr, data_type, kind })
+}
+
+/// `-x`, checked; `None` where DataFusion's is right.
+///
+/// # Errors
+/// 42883 when there is no such operator.
+pub fn plan_negative(expr: Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    let Some(operand) = Operand::new(expr, schema) else { return Ok(None) };
+    match operand.kind {
+        Kind::Unknown | Kind::Other => Ok(None),
+        Kind::Real | Kind::Double => Ok(None),
+        Kind::Numeric if is_wide(&operand) => Ok(None),
+        kind if kind.is_number() || kind == Kind::Interval => {
+            let target = normal(&operand.data_type);
+            Ok(Some(negative().call(vec![operand.widen(&target).expr])))
+        }
+        _ => {
+            let name = type_name(&operand.data_type);
+            Err(Error::new("42883", format!("operator does not exist: - {name}")).hint(
+                "No operator matches the given name and argument type. You might need to add an explicit type cast.",
+            ))
+        }
+    }
+}
+
+/// `-x` as a function.
+pub fn negative() -> Arc<ScalarUDF> {
+    static NEGATIVE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        Arc::new(ScalarUDF::from(Unary {
+            name: "pg_neg",
+            key: false,
+            signature: Signature::any(1, Volatility::Immutable),
+        }))
+    });
+    Arc::clone(&NEGATIVE)
+}
+
+/// What an interval is compared by, as a function.
+pub fn interval_key() -> Arc<ScalarUDF> {
+    static KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        Arc::new(ScalarUDF::from(Unary {
+            name: "pg_interval_key",
+            key: true,
+            signature: Signature::any(1, Volatility::Immutable),
+        }))
+    });
+    Arc::clone(&KEY)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Unary {
+    name: &'static str,
+    key: bool,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Unary {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        Ok(if self.key { DataType::Decimal128(38, 0) } else { types[0].clone() })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let (value, out) = (&args.args[0], args.return_type());
+        Ok(if self.key { super::time::interval_key(value, out)? } else { arithmetic::negate(value, out)? })
+    }
+}
+
+/// `left op right` for a comparison; with any of the six, and `IS [NOT] DISTINCT FROM`.
+///
+/// # Errors
+/// 42883 when the types cannot be compared; those of reading a literal.
+pub fn plan_comparison(
+    op: Operator,
+    left: Operand,
+    right: Operand,
+    schema: &DFSchema,
+    clock: &Clockface,
+) -> Result<Option<Expr>> {
+    let (left, right) = match (left.kind, right.kind) {
+        (Kind::Unknown, Kind::Unknown) => {
+            if !is_untyped_text(&left) && !is_untyped_text(&right) {
+                return Ok(None);
+            }
+            (left.resolve(&DataType::Utf8, clock)?, right.resolve(&DataType::Utf8, clock)?)
+        }
+        (Kind::Unknown, _) => (beside(left, &right, clock)?, right),
+        (_, Kind::Unknown) => {
+            let right = beside(right, &left, clock)?;
+            (left, right)
+        }
+        _ => (left, right),
+    };
+    let (l, r) = (left.kind, right.kind);
+    if l == Kind::Other || r == Kind::Other || is_wide(&left) || is_wide(&right) {
+        return Ok(Some(binary(left.expr, op, right.expr)));
+    }
+    if l.is_number() && r.is_number() {
+        let (left, right) = alike(left, right);
+        return Ok(Some(compare_numbers(op, left, right)));
+    }
+    if l.is_datetime() && r.is_datetime() && l != r {
+        let target = if l.max(r) == Kind::Timestamptz { timestamptz() } else { timestamp() };
+        let (left, right) = (convert(left, &target, clock)?, convert(right, &target, clock)?);
+        return Ok(Some(binary(left.expr, op, right.expr)));
+    }
+    if l != r {
+        return Err(no_operator(&op.to_string(), &left.data_type, &right.data_type));
+    }
+    if l == Kind::Interval {
+        let key = |operand: Operand| interval_key().call(vec![operand.widen(&interval()).expr]);
+        return Ok(Some(binary(key(left), op, key(right))));
+    }
+    let _ = schema;
+    Ok(Some(binary(left.expr, op, right.expr)))
+}
+
+/// An operand without a type beside one that has one.
+fn beside(unknown: Operand, typed: &Operand, clock: &Clockface) -> Result<Operand> {
+    let target = match &typed.data_type {
+        DataType::Timestamp(_, tz) => DataType::Timestamp(TimeUnit::Microsecond, tz.clone().map(|_| "UTC".into())),
+        other => other.clone(),
+    };
+    if let (DataType::Decimal128(..), Expr::Placeholder(placeholder)) = (&target, &unknown.expr) {
+        let id = placeholder.id.clone();
+        let field = Some(Arc::new(arrow::datatypes::Field::new("", target.clone(), true)));
+        let expr = Expr::Placeholder(Placeholder { id, field });
+        return Ok(Operand { expr, kind: Kind::Numeric, data_type: target });
+    }
+    unknown.resolve(&target, clock)
+}
+
+/// Two numbers as the one type in which they are compared. A literal takes the column's type where it can, so
+/// that the column stays bare and statistics and keys can be used.
+fn alike(left: Operand, right: Operand) -> (Operand, Operand) {
+    if left.data_type == right.data_type {
+        return (left, right);
+    }
+    if right.is_literal() && !left.is_literal() {
+        if let Some(right) = exactly(&right, &left.data_type) {
+            return (left, right);
+        }
+    } else if left.is_literal()
+        && !right.is_literal()
+        && let Some(left) = exactly(&left, &right.data_type)
+    {
+        return (left, right);
+    }
+    let (l, r) = (left.kind, right.kind);
+    if l.is_float() || r.is_float() {
+        return (left.widen(&DataType::Float64), right.widen(&DataType::Float64));
+    }
+    if l.is_integer() && r.is_integer() {
+        let target = l.max(r).arrow().expect("every integer has a type");
+        return (left.widen(&target), right.widen(&target));
+    }
+    let ((p1, s1), (p2, s2)) = (left.digits(), right.digits());
+    let scale = s1.max(s2);
+    let precision = (p1 as i8 - s1).max(p2 as i8 - s2).saturating_add(scale).clamp(1, 38) as u8;
+    let target = DataType::Decimal128(precision, scale);
+    (left.widen(&target), right.widen(&target))
+}
+
+/// The literal as `target`, if it has exactly this value there.
+fn exactly(literal: &Operand, target: &DataType) -> Option<Operand> {
+    let Expr::Literal(value, metadata) = &literal.expr else { return None };
+    let kind = Kind::of(target);
+    if !kind.is_number() || (kind == Kind::Real && literal.kind != Kind::Real) {
+        // A real equals a numeric only after both have become double precision.
+        return None;
+    }
+    let there = value.cast_to(target).ok()?;
+    if literal.kind.is_float() != kind.is_float() {
+        // Into a float PostgreSQL converts as well; out of one it does not.
+        return (kind == Kind::Double).then(|| Operand {
+            expr: Expr::Literal(there, metadata.clone()),
+            kind,
+            data_type: target.clone(),
+        });
+    }
+    let back = there.cast_to(&literal.data_type).ok()?;
+    (back == *value).then(|| Operand { expr: Expr::Literal(there, metadata.clone()), kind, data_type: target.clone() })
+}
+
+/// Compares numbers of one type. Arrow orders −0 below 0, PostgreSQL has them equal: beside a literal zero the
+/// bound is chosen so that both zeros are on the right side of it.
+fn compare_numbers(op: Operator, left: Operand, right: Operand) -> Expr {
+    let zero = |operand: &Operand| match operand.expr {
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => value == 0.0,
+        Expr::Literal(ScalarValue::Float32(Some(value)), _) => value == 0.0,
+        _ => false,
+    };
+    if zero(&left) && !zero(&right) {
+        return match op.swap() {
+            Some(op) => compare_numbers(op, right, left),
+            None => binary(left.expr, op, right.expr),
+        };
+    }
+    if !zero(&right) {
+        return binary(left.expr, op, right.expr);
+    }
+    let bound = |value: f64| match right.data_type {
+        DataType::Float32 => lit(value as f32),
+        _ => lit(value),
+    };
+    let x = left.expr;
+    match op {
+        Operator::Eq => binary(x.clone(), Operator::GtEq, bound(-0.0)).and(binary(x, Operator::LtEq, bound(0.0))),
+        Operator::NotEq => binary(x.clone(), Operator::Lt, bound(-0.0)).or(binary(x, Operator::Gt, bound(0.0))),
+        Operator::GtEq | Operator::Lt => binary(x, op, bound(-0.0)),
+        _ => binary(x, op, bound(0.0)),
+    }
+}
+
+/// `left || right`.
+fn plan_concat(left: Operand, right: Operand, schema: &DFSchema, clock: &Clockface) -> Result<Option<Expr>> {
+    let textual = |kind: Kind| matches!(kind, Kind::Text | Kind::Unknown);
+    if left.kind == Kind::Other || right.kind == Kind::Other || (left.kind == Kind::Bytea && right.kind == Kind::Bytea)
+    {
+        return Ok(None);
+    }
+    if !textual(left.kind) && !textual(right.kind) {
+        return Err(no_operator("||", &left.data_type, &right.data_type));
+    }
+    let text = |operand: Operand| -> Result<Expr> {
+        match operand.kind {
+            Kind::Text => Ok(operand.expr),
+            Kind::Unknown => Ok(operand.resolve(&DataType::Utf8, clock)?.expr),
+            _ => plan_cast(operand.expr, &DataType::Utf8, schema, clock),
+        }
+    };
+    Ok(Some(binary(text(left)?, Operator::StringConcat, text(right)?)))
+}

@@ -1,0 +1,210 @@
+//! Forms of SQL that DataFusion's planner would read in its own way, written so that we are asked.
+//!
+//! ```text
+//! x AT TIME ZONE 'CET'                timezone('CET', x)
+//! INTERVAL '2' HOUR                   interval '2 hour'      (a typed string, read by us)
+//! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
+//! |/ x, @ x                           sqrt(x), abs(x)
+//! ```
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, Interval, ObjectName, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut,
+};
+use std::ops::ControlFlow;
+
+/// Rewrites every expression in a statement, query or expression, before it is planned.
+pub fn rewrite_syntax<N: VisitMut>(node: &mut N) {
+    let _ = node.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        rewrite(expr);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        name_column(factor);
+        ControlFlow::Continue(())
+    }
+}
+
+/// A function in FROM that gives one column calls it by its alias: `FROM generate_series(1, 3) i` has a column `i`.
+fn name_column(factor: &mut TableFactor) {
+    let alias = match factor {
+        TableFactor::Table { args: Some(_), alias: Some(alias), name, .. } if has_one_column(name) => alias,
+        TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } if array_exprs.len() == 1 => alias,
+        _ => return,
+    };
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+    }
+}
+
+fn has_one_column(name: &ObjectName) -> bool {
+    let bare = name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default();
+    matches!(bare.as_str(), "generate_series" | "unnest" | "show_chunks" | "drop_chunks")
+}
+
+/// Functions with named arguments: name, parameters in order, and what stands for one that is not given.
+const NAMED: &[(&str, &[&str], Option<i64>)] = &[
+    ("time_bucket", &["bucket_width", "ts", "timezone", "origin", "offset"], None),
+    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"], Some(0)),
+    ("make_date", &["year", "month", "day"], None),
+    ("make_time", &["hour", "min", "sec"], None),
+    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"], None),
+    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"], None),
+];
+
+fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::AtTimeZone { timestamp, time_zone } => {
+            let args = vec![take(time_zone), take(timestamp)];
+            *expr = call("timezone", args);
+        }
+        Expr::Interval(interval) => {
+            if let Some(typed) = typed_interval(interval) {
+                *expr = typed;
+            }
+        }
+        Expr::UnaryOp { op, expr: operand } => {
+            let name = match op {
+                UnaryOperator::PGSquareRoot => "sqrt",
+                UnaryOperator::PGCubeRoot => "cbrt",
+                UnaryOperator::PGAbs => "abs",
+                _ => return,
+            };
+            let args = vec![take(operand)];
+            *expr = call(name, args);
+        }
+        Expr::Value(value) => {
+            if let Value::Number(digits, _) = &value.value
+                && is_far(digits)
+            {
+                *expr = float(digits.clone());
+            }
+        }
+        Expr::Function(function) => name_arguments(function),
+        _ => {}
+    }
+}
+
+/// Whether a number has an exponent beyond the digits that a `numeric` keeps.
+fn is_far(digits: &str) -> bool {
+    let exponent = digits.split_once(['e', 'E']).and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    exponent.is_some_and(|e| !(-20..=30).contains(&e))
+}
+
+fn float(digits: String) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::value(Value::SingleQuotedString(digits))),
+        data_type: DataType::DoublePrecision,
+        array: false,
+        format: None,
+    }
+}
+
+fn take(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, Expr::value(Value::Null))
+}
+
+fn unnamed(expr: Expr) -> FunctionArg {
+    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.into_iter().map(unnamed).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// `INTERVAL 'text' [unit]` as a cast of the text.
+fn typed_interval(interval: &Interval) -> Option<Expr> {
+    let Expr::Value(value) = interval.value.as_ref() else { return None };
+    let text = value.value.clone().into_string()?;
+    let bare = text.trim().parse::<f64>().is_ok();
+    let unit = match interval.last_field.as_ref().or(interval.leading_field.as_ref()) {
+        Some(unit) if bare => format!(" {}", unit_name(unit)),
+        // 10:20 are hours and minutes, unless seconds are asked for without hours.
+        Some(DateTimeField::Second) if text.matches(':').count() == 1 && !starts_with_hours(interval) => {
+            return Some(cast(format!("00:{}", text.trim())));
+        }
+        _ => String::new(),
+    };
+    Some(cast(format!("{text}{unit}")))
+}
+
+fn starts_with_hours(interval: &Interval) -> bool {
+    matches!(interval.leading_field, Some(DateTimeField::Hour | DateTimeField::Day))
+}
+
+fn unit_name(unit: &DateTimeField) -> String {
+    unit.to_string().to_lowercase()
+}
+
+fn cast(text: String) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::value(Value::SingleQuotedString(text))),
+        data_type: DataType::Interval { fields: None, precision: None },
+        array: false,
+        format: None,
+    }
+}
+
+/// Puts named arguments in their places. What cannot be placed is left for the planner to complain about.
+fn name_arguments(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    let named = |arg: &FunctionArg| !matches!(arg, FunctionArg::Unnamed(_));
+    if !list.args.iter().any(named) {
+        return;
+    }
+    let name = function.name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default();
+    let Some((_, parameters, default)) = NAMED.iter().find(|(n, ..)| *n == name) else { return };
+    let mut places: Vec<Option<FunctionArg>> = vec![None; parameters.len()];
+    for (i, arg) in list.args.iter().enumerate() {
+        let (place, value) = match arg {
+            FunctionArg::Unnamed(_) => (Some(i), arg.clone()),
+            FunctionArg::Named { name, arg, .. } => {
+                (position(parameters, &name.value), FunctionArg::Unnamed(arg.clone()))
+            }
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => {
+                (position(parameters, &name.value), FunctionArg::Unnamed(arg.clone()))
+            }
+            FunctionArg::ExprNamed { .. } => return,
+        };
+        match place.and_then(|place| places.get_mut(place)) {
+            Some(slot) if slot.is_none() => *slot = Some(value),
+            _ => return,
+        }
+    }
+    // An offset that is placed by position does not say what the third argument is; by name it does.
+    let last = places.iter().rposition(Option::is_some).map_or(0, |i| i + 1);
+    let filler = || unnamed(Expr::value(default.map_or(Value::Null, |n| Value::Number(n.to_string(), false))));
+    list.args = places.into_iter().take(last).map(|place| place.unwrap_or_else(filler)).collect();
+    if name == "time_bucket" {
+        list.args.resize_with(parameters.len(), filler);
+    }
+}
+
+fn position(parameters: &[&str], name: &str) -> Option<usize> {
+    parameters.iter().position(|p| p.eq_ignore_ascii_case(name))
+}

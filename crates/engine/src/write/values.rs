@@ -1,0 +1,112 @@
+//! `VALUES` that are plain literals or parameters, read without planning.
+//!
+//! Most INSERTs are of this kind. PostgreSQL coerces each value to the type of its column by itself, so a literal
+//! is read as COPY reads it; whatever is not a literal or a parameter of just the column's type goes the general
+//! way, through a plan.
+
+use crate::error::Result;
+use crate::text::read::ColumnReader;
+use arrow::array::ArrayRef;
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{self, Expr, SetExpr, UnaryOperator, Value};
+use highwater_model::time::Clockface;
+use highwater_model::{Column, ColumnType};
+use highwater_store::schema::arrow_type;
+
+/// The columns of the rows, and how many rows there are; `None` when they must be planned.
+///
+/// # Errors
+/// Those of reading a literal.
+pub fn read(
+    query: &ast::Query,
+    columns: &[Column],
+    parameters: &[ScalarValue],
+    clock: Clockface,
+) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+    let SetExpr::Values(values) = query.body.as_ref() else { return Ok(None) };
+    let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+    if !plain || values.rows.iter().any(|row| row.content.len() != columns.len()) {
+        return Ok(None);
+    }
+    let mut arrays = Vec::with_capacity(columns.len());
+    for (i, column) in columns.iter().enumerate() {
+        let cells = values.rows.iter().map(|row| &row.content[i]);
+        let Some(array) = read_column(cells, column, parameters, clock)? else { return Ok(None) };
+        arrays.push(array);
+    }
+    Ok(Some((arrays, values.rows.len())))
+}
+
+fn read_column<'a>(
+    cells: impl Iterator<Item = &'a Expr> + Clone,
+    column: &Column,
+    parameters: &[ScalarValue],
+    clock: Clockface,
+) -> Result<Option<ArrayRef>> {
+    let bound: Option<Vec<ScalarValue>> = cells.clone().map(|cell| parameter(cell, column, parameters)).collect();
+    if let Some(bound) = bound {
+        return Ok(Some(ScalarValue::iter_to_array(bound)?));
+    }
+    let mut reader = ColumnReader::new(&column.column_type, clock)?;
+    let mut number = String::new();
+    for cell in cells {
+        match literal(cell, column, &mut number) {
+            Some(Literal::Null) => reader.append_null(),
+            Some(Literal::Text(text)) => reader.append(text.as_bytes())?,
+            Some(Literal::Number) => reader.append(number.as_bytes())?,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(reader.finish()))
+}
+
+enum Literal<'a> {
+    Null,
+    Text(&'a str),
+    /// The number was put aside.
+    Number,
+}
+
+fn parameter(cell: &Expr, column: &Column, parameters: &[ScalarValue]) -> Option<ScalarValue> {
+    let Expr::Value(value) = cell else { return None };
+    let Value::Placeholder(name) = &value.value else { return None };
+    let position: usize = name.trim_start_matches('$').parse().ok()?;
+    let value = parameters.get(position.checked_sub(1)?)?;
+    (value.data_type() == arrow_type(&column.column_type)).then(|| value.clone())
+}
+
+fn literal<'a>(cell: &'a Expr, column: &Column, number: &mut String) -> Option<Literal<'a>> {
+    match cell {
+        Expr::Value(value) => match &value.value {
+            Value::Null => Some(Literal::Null),
+            Value::SingleQuotedString(text) => Some(Literal::Text(text)),
+            Value::Number(digits, _) => take_number("", digits, column, number),
+            Value::Boolean(truth) if column.column_type == ColumnType::Boolean => {
+                Some(Literal::Text(if *truth { "true" } else { "false" }))
+            }
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(value) => match &value.value {
+                Value::Number(digits, _) => take_number("-", digits, column, number),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A number goes into a number column as its text does, but for a fraction into an integer, which is rounded.
+fn take_number<'a>(sign: &str, digits: &str, column: &Column, number: &mut String) -> Option<Literal<'a>> {
+    let whole = digits.bytes().all(|b| b.is_ascii_digit());
+    let fits = match column.column_type {
+        ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => whole,
+        ColumnType::Real | ColumnType::Double | ColumnType::Numeric { .. } => true,
+        _ => false,
+    };
+    number.clear();
+    number.push_str(sign);
+    number.push_str(digits);
+    fits.then_some(Literal::Number)
+}

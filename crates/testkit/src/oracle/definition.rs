@@ -1,0 +1,586 @@
+//! Tables and aggregates of a history: as SQL, and as what they mean.
+
+use super::calendar::{self, Bucket, DAY, MINUTE};
+use super::value::{Expected, Grouped, Value};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// A row. Its id is known to the shadow only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Tells it from all others.
+    pub id: u64,
+    /// Its time.
+    pub time: i64,
+    /// A group key.
+    pub key: Option<&'static str>,
+    /// Another one.
+    pub site: Option<i64>,
+    /// An exact value.
+    pub n: Option<i64>,
+    /// A float.
+    pub x: Option<f64>,
+}
+
+/// The type of a time column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeKind {
+    /// `timestamptz`
+    Timestamptz,
+    /// `timestamp`
+    Timestamp,
+    /// `date`
+    Date,
+    /// `bigint`
+    BigInt,
+    /// `integer`
+    Integer,
+}
+
+impl TimeKind {
+    /// Whether times are plain numbers.
+    pub fn is_integer(self) -> bool {
+        matches!(self, TimeKind::BigInt | TimeKind::Integer)
+    }
+
+    /// Its name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeKind::Timestamptz => "timestamptz",
+            TimeKind::Timestamp => "timestamp",
+            TimeKind::Date => "date",
+            TimeKind::BigInt => "bigint",
+            TimeKind::Integer => "integer",
+        }
+    }
+
+    /// The distance between times that histories think in.
+    pub fn tick(self) -> i64 {
+        match self {
+            TimeKind::Timestamptz | TimeKind::Timestamp => MINUTE,
+            TimeKind::Date => DAY,
+            TimeKind::BigInt | TimeKind::Integer => 1,
+        }
+    }
+
+    /// The smallest distance between two times.
+    pub fn unit(self) -> i64 {
+        if self == TimeKind::Date { DAY } else { 1 }
+    }
+
+    /// A time as its text, without quotes.
+    pub fn text(self, t: i64) -> String {
+        match self {
+            TimeKind::Timestamptz => format!("{}+00", calendar::timestamp(t)),
+            TimeKind::Timestamp => calendar::timestamp(t),
+            TimeKind::Date => calendar::date(t),
+            TimeKind::BigInt | TimeKind::Integer => t.to_string(),
+        }
+    }
+
+    /// A time as a typed literal.
+    pub fn literal(self, t: i64) -> String {
+        match self.is_integer() {
+            true => t.to_string(),
+            false => format!("{} '{}'", self.name(), self.text(t)),
+        }
+    }
+
+    /// A distance as a literal.
+    pub fn distance(self, d: i64) -> String {
+        match self.is_integer() {
+            true => d.to_string(),
+            false if d % DAY == 0 => format!("INTERVAL '{} days'", d / DAY),
+            false if d % MINUTE == 0 => format!("INTERVAL '{} minutes'", d / MINUTE),
+            false => format!("INTERVAL '{d} microseconds'"),
+        }
+    }
+}
+
+/// A hypertable with the columns time, key, site, n and x.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Type of its time.
+    pub kind: TimeKind,
+    /// Whether (key, time) is its primary key.
+    pub keyed: bool,
+    /// Width of its chunks.
+    pub chunk: i64,
+    /// The middle of its times.
+    pub center: i64,
+}
+
+impl Table {
+    /// The statements that make it.
+    pub fn create(&self, now: i64) -> Vec<String> {
+        let (name, time) = (self.name, self.kind.name());
+        let key = if self.keyed { ", PRIMARY KEY (key, time)" } else { "" };
+        let columns = "key text, site integer, n bigint, x double precision";
+        let chunk = self.kind.distance(self.chunk);
+        let mut statements = vec![
+            format!("CREATE TABLE {name} (time {time} NOT NULL, {columns}{key})"),
+            format!("SELECT create_hypertable('{name}', 'time', chunk_time_interval => {chunk})"),
+        ];
+        if self.kind.is_integer() {
+            statements.push(self.set_now(now));
+            statements.push(format!("SELECT set_integer_now_func('{name}', '{name}_now')"));
+        }
+        statements
+    }
+
+    /// The statement that says what now is on a table of integer time.
+    pub fn set_now(&self, now: i64) -> String {
+        let (name, time) = (self.name, self.kind.name());
+        format!(
+            "CREATE OR REPLACE FUNCTION {name}_now() RETURNS {time} LANGUAGE sql STABLE AS $$ SELECT {now}::{time} $$"
+        )
+    }
+
+    /// Where the chunk that holds a time begins.
+    pub fn chunk_start(&self, t: i64) -> i64 {
+        t - t.rem_euclid(self.chunk)
+    }
+}
+
+/// A condition on a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Condition {
+    /// `key = …`
+    KeyIs(&'static str),
+    /// `key IS NULL`
+    KeyIsNull,
+    /// `site = …`
+    SiteIs(i64),
+    /// `n > …`
+    Above(i64),
+    /// `n <= …`
+    NotAbove(i64),
+    /// `x > 0`
+    Positive,
+}
+
+impl Condition {
+    /// As SQL.
+    pub fn sql(&self) -> String {
+        match self {
+            Condition::KeyIs(key) => format!("key = '{key}'"),
+            Condition::KeyIsNull => "key IS NULL".to_owned(),
+            Condition::SiteIs(site) => format!("site = {site}"),
+            Condition::Above(n) => format!("n > {n}"),
+            Condition::NotAbove(n) => format!("n <= {n}"),
+            Condition::Positive => "x > 0".to_owned(),
+        }
+    }
+
+    /// Whether it is true of a row; unknown is not true.
+    pub fn holds(&self, row: &Row) -> bool {
+        match self {
+            Condition::KeyIs(key) => row.key == Some(key),
+            Condition::KeyIsNull => row.key.is_none(),
+            Condition::SiteIs(site) => row.site == Some(*site),
+            Condition::Above(n) => row.n.is_some_and(|v| v > *n),
+            Condition::NotAbove(n) => row.n.is_some_and(|v| v <= *n),
+            Condition::Positive => row.x.is_some_and(|v| v > 0.0),
+        }
+    }
+}
+
+/// A group key beside the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `key`
+    Key,
+    /// `site`
+    Site,
+    /// `coalesce(key, '-')`
+    KeyOrDash,
+    /// `site % 2`
+    Parity,
+    /// `n IS NULL`
+    Unknown,
+}
+
+impl Key {
+    fn sql(self) -> &'static str {
+        match self {
+            Key::Key => "key",
+            Key::Site => "site",
+            Key::KeyOrDash => "coalesce(key, '-')",
+            Key::Parity => "site % 2",
+            Key::Unknown => "n IS NULL",
+        }
+    }
+
+    fn of(self, row: &Row) -> Value {
+        match self {
+            Key::Key => Value::text(row.key),
+            Key::Site => Value::int(row.site),
+            Key::KeyOrDash => Value::text(row.key.or(Some("-"))),
+            Key::Parity => Value::int(row.site.map(|v| v % 2)),
+            Key::Unknown => Value::Bool(row.n.is_none()),
+        }
+    }
+}
+
+/// What is aggregated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// `n`
+    N,
+    /// `x`
+    X,
+    /// `site`
+    Site,
+    /// `n + site`
+    Both,
+    /// `key`
+    Key,
+    /// `time`
+    Time,
+}
+
+impl Argument {
+    fn sql(self) -> &'static str {
+        match self {
+            Argument::N => "n",
+            Argument::X => "x",
+            Argument::Site => "site",
+            Argument::Both => "n + site",
+            Argument::Key => "key",
+            Argument::Time => "time",
+        }
+    }
+
+    fn of(self, row: &Row) -> Value {
+        match self {
+            Argument::N => Value::int(row.n),
+            Argument::X => Value::real(row.x),
+            Argument::Site => Value::int(row.site),
+            Argument::Both => Value::int(row.n.zip(row.site).map(|(n, site)| n + site)),
+            Argument::Key => Value::text(row.key),
+            Argument::Time => Value::int(Some(row.time)),
+        }
+    }
+}
+
+/// An aggregate function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `count(x)`
+    Count,
+    /// `count(DISTINCT x)`
+    CountDistinct,
+    /// `min(x)`
+    Min,
+    /// `max(x)`
+    Max,
+    /// `sum(x)`, of numbers as are those below
+    Sum,
+    /// `avg(x)`
+    Avg,
+    /// `stddev(x)`
+    Stddev,
+    /// `stddev_pop(x)`
+    StddevPop,
+    /// `variance(x)`
+    Variance,
+    /// `var_pop(x)`
+    VarPop,
+}
+
+impl Function {
+    fn sql(self, argument: &str) -> String {
+        let name = match self {
+            Function::Count => "count",
+            Function::CountDistinct => return format!("count(DISTINCT {argument})"),
+            Function::Min => "min",
+            Function::Max => "max",
+            Function::Sum => "sum",
+            Function::Avg => "avg",
+            Function::Stddev => "stddev",
+            Function::StddevPop => "stddev_pop",
+            Function::Variance => "variance",
+            Function::VarPop => "var_pop",
+        };
+        format!("{name}({argument})")
+    }
+}
+
+/// A column of an aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// `count(*)`
+    Rows,
+    /// A call, over the rows that a condition holds for.
+    Call(Function, Argument, Option<Condition>),
+    /// `max(…) - min(…)`
+    Spread(Argument),
+    /// `sum(n) * 2 + count(*)`
+    Combined,
+}
+
+impl Output {
+    fn sql(&self) -> String {
+        match self {
+            Output::Rows => "count(*)".to_owned(),
+            Output::Call(function, argument, filter) => {
+                let filter = filter.map(|f| format!(" FILTER (WHERE {})", f.sql())).unwrap_or_default();
+                format!("{}{filter}", function.sql(argument.sql()))
+            }
+            Output::Spread(argument) => format!("max({0}) - min({0})", argument.sql()),
+            Output::Combined => "sum(n) * 2 + count(*)".to_owned(),
+        }
+    }
+
+    fn of(&self, rows: &[&Row]) -> Expected {
+        let exactly = |value: Option<i128>| Expected::Exactly(value.map_or(Value::Null, Value::Int));
+        match self {
+            Output::Rows => exactly(Some(rows.len() as i128)),
+            Output::Call(function, argument, filter) => {
+                let wanted = rows.iter().filter(|row| filter.is_none_or(|f| f.holds(row)));
+                call(*function, wanted.map(|row| argument.of(row)).filter(|v| *v != Value::Null).collect())
+            }
+            Output::Spread(argument) => {
+                let values: Vec<Value> =
+                    rows.iter().map(|row| argument.of(row)).filter(|v| *v != Value::Null).collect();
+                match (extreme(&values, false), extreme(&values, true)) {
+                    (Value::Int(low), Value::Int(high)) => exactly(Some(high - low)),
+                    (Value::Real(low), Value::Real(high)) => Expected::Exactly(Value::Real(high - low)),
+                    _ => exactly(None),
+                }
+            }
+            Output::Combined => {
+                let known: Vec<i128> = rows.iter().filter_map(|row| row.n).map(i128::from).collect();
+                exactly((!known.is_empty()).then(|| known.iter().sum::<i128>() * 2 + rows.len() as i128))
+            }
+        }
+    }
+}
+
+/// Which groups are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Having {
+    /// `count(*) > …`
+    MoreThan(usize),
+    /// `sum(n) > 0`
+    Positive,
+}
+
+impl Having {
+    fn sql(self) -> String {
+        match self {
+            Having::MoreThan(rows) => format!("count(*) > {rows}"),
+            Having::Positive => "sum(n) > 0".to_owned(),
+        }
+    }
+
+    fn holds(self, rows: &[&Row]) -> bool {
+        match self {
+            Having::MoreThan(count) => rows.len() > count,
+            Having::Positive => rows.iter().filter_map(|row| row.n).map(i128::from).sum::<i128>() > 0,
+        }
+    }
+}
+
+/// How an aggregate cuts time, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// By a width, later by an offset if there is one.
+    Width(i64, Option<i64>),
+    /// By a width from an origin.
+    From(i64, i64),
+    /// By months.
+    Months(i64),
+}
+
+impl Cut {
+    /// What it means.
+    pub fn bucket(&self, kind: TimeKind) -> Bucket {
+        match self {
+            Cut::Width(width, offset) if kind.is_integer() => {
+                Bucket::Fixed { width: *width, origin: offset.unwrap_or(0) }
+            }
+            Cut::Width(width, offset) => Bucket::of_micros(*width).moved(offset.unwrap_or(0)),
+            Cut::From(width, origin) => Bucket::Fixed { width: *width, origin: *origin },
+            Cut::Months(count) => Bucket::Months(*count),
+        }
+    }
+
+    fn sql(&self, kind: TimeKind) -> String {
+        match self {
+            Cut::Width(width, None) => format!("time_bucket({}, time)", kind.distance(*width)),
+            Cut::Width(width, Some(offset)) => {
+                format!("time_bucket({}, time, \"offset\" => {})", kind.distance(*width), kind.distance(*offset))
+            }
+            Cut::From(width, origin) => {
+                format!("time_bucket({}, time, origin => {})", kind.distance(*width), kind.literal(*origin))
+            }
+            Cut::Months(count) => format!("time_bucket(INTERVAL '{count} months', time)"),
+        }
+    }
+}
+
+/// A continuous aggregate.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    /// Its name.
+    pub name: String,
+    /// Which table it is over.
+    pub table: usize,
+    /// Type of that table's time.
+    pub kind: TimeKind,
+    /// How it cuts time, as written.
+    pub cut: Cut,
+    /// The same, as meant.
+    pub bucket: Bucket,
+    /// Other group keys.
+    pub keys: Vec<Key>,
+    /// The columns after the keys.
+    pub outputs: Vec<Output>,
+    /// Which rows are counted.
+    pub filter: Option<Condition>,
+    /// Which groups are shown.
+    pub having: Option<Having>,
+}
+
+impl Aggregate {
+    /// The statement that makes it.
+    pub fn create(&self, table: &str, materialized_only: bool, with_data: bool) -> String {
+        let mut sql = format!(
+            "CREATE MATERIALIZED VIEW {} WITH (timescaledb.continuous, timescaledb.materialized_only = {materialized_only}) AS SELECT {} AS bucket",
+            self.name,
+            self.cut.sql(self.kind)
+        );
+        let write = "writing to a string cannot fail";
+        let mut grouping = "bucket".to_owned();
+        for (i, key) in self.keys.iter().enumerate() {
+            write!(sql, ", {} AS k{i}", key.sql()).expect(write);
+            write!(grouping, ", k{i}").expect(write);
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            write!(sql, ", {} AS o{i}", output.sql()).expect(write);
+        }
+        write!(sql, " FROM {table}").expect(write);
+        if let Some(filter) = &self.filter {
+            write!(sql, " WHERE {}", filter.sql()).expect(write);
+        }
+        write!(sql, " GROUP BY {grouping}").expect(write);
+        if let Some(having) = &self.having {
+            write!(sql, " HAVING {}", having.sql()).expect(write);
+        }
+        sql + if with_data { " WITH DATA" } else { " WITH NO DATA" }
+    }
+
+    /// What its query gives over rows.
+    pub fn of<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Grouped<Expected> {
+        let mut groups: BTreeMap<(i64, String), Vec<&Row>> = BTreeMap::new();
+        for row in rows.filter(|row| self.filter.is_none_or(|f| f.holds(row))) {
+            let keys: Vec<Value> = self.keys.iter().map(|key| key.of(row)).collect();
+            groups.entry((self.bucket.start(row.time), format!("{:?}", &keys[..]))).or_default().push(row);
+        }
+        let shown = groups.into_iter().filter(|(_, rows)| self.having.is_none_or(|h| h.holds(rows)));
+        shown.map(|(group, rows)| (group, self.outputs.iter().map(|output| output.of(&rows)).collect())).collect()
+    }
+}
+
+fn extreme(values: &[Value], largest: bool) -> Value {
+    let mut best: Option<&Value> = None;
+    for value in values {
+        let is_better = best.is_none_or(|best| {
+            let larger = match (value, best) {
+                (Value::Int(a), Value::Int(b)) => a > b,
+                (Value::Real(a), Value::Real(b)) => a > b,
+                (Value::Text(a), Value::Text(b)) => a > b,
+                _ => false,
+            };
+            larger == largest && value != best
+        });
+        if is_better {
+            best = Some(value);
+        }
+    }
+    best.cloned().unwrap_or(Value::Null)
+}
+
+/// A function of values that are not NULL.
+fn call(function: Function, values: Vec<Value>) -> Expected {
+    let count = values.len();
+    match function {
+        Function::Count => return Expected::Exactly(Value::Int(count as i128)),
+        Function::CountDistinct => {
+            let mut seen: Vec<String> = values.iter().map(|v| format!("{v:?}")).collect();
+            seen.sort();
+            seen.dedup();
+            return Expected::Exactly(Value::Int(seen.len() as i128));
+        }
+        Function::Min => return Expected::Exactly(extreme(&values, false)),
+        Function::Max => return Expected::Exactly(extreme(&values, true)),
+        _ => {}
+    }
+    let is_sample = matches!(function, Function::Stddev | Function::Variance);
+    if count == 0 || (is_sample && count == 1) {
+        return Expected::Exactly(Value::Null);
+    }
+    let whole: Vec<i128> = values.iter().filter_map(|v| if let Value::Int(v) = v { Some(*v) } else { None }).collect();
+    match whole.len() == count {
+        true => exact(function, &whole, is_sample),
+        false => {
+            let reals: Vec<f64> =
+                values.iter().filter_map(|v| if let Value::Real(v) = v { Some(*v) } else { None }).collect();
+            floating(function, &reals, is_sample)
+        }
+    }
+}
+
+fn exact(function: Function, values: &[i128], is_sample: bool) -> Expected {
+    let n = values.len() as i128;
+    let sum: i128 = values.iter().sum();
+    // Averages of exact numbers are rounded to a fixed count of digits.
+    let about = |value: f64| Expected::About(value, value.abs() * 1e-12 + 1e-15);
+    match function {
+        Function::Sum => Expected::Exactly(Value::Int(sum)),
+        Function::Avg => about(sum as f64 / n as f64),
+        _ => {
+            let squares: i128 = values.iter().map(|v| v * v).sum();
+            let variance = (n * squares - sum * sum) as f64 / (n * (n - i128::from(is_sample))) as f64;
+            match function {
+                Function::Variance | Function::VarPop => about(variance),
+                _ => Expected::RootOf(variance, variance * 1e-12 + 1e-15),
+            }
+        }
+    }
+}
+
+/// Floats agree within n·2⁻⁵²·Σ|x|, and variances within the same of Σx².
+fn floating(function: Function, values: &[f64], is_sample: bool) -> Expected {
+    let n = values.len() as f64;
+    let sum = precise(values.iter().copied());
+    let magnitude: f64 = values.iter().map(|v| v.abs()).sum();
+    match function {
+        Function::Sum => Expected::About(sum, n * f64::EPSILON * magnitude),
+        Function::Avg => Expected::About(sum / n, f64::EPSILON * magnitude),
+        _ => {
+            let mean = sum / n;
+            let divisor = n - f64::from(u8::from(is_sample));
+            let variance = precise(values.iter().map(|v| (v - mean) * (v - mean))) / divisor;
+            let tolerance = 4.0 * n * f64::EPSILON * values.iter().map(|v| v * v).sum::<f64>() / divisor;
+            match function {
+                Function::Variance | Function::VarPop => Expected::About(variance, tolerance),
+                _ => Expected::RootOf(variance, tolerance),
+            }
+        }
+    }
+}
+
+/// A sum without the errors of adding one by one (Neumaier).
+fn precise(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0f64, 0.0f64);
+    for v in values {
+        let next = sum + v;
+        lost += if sum.abs() >= v.abs() { (sum - next) + v } else { (v - next) + sum };
+        sum = next;
+    }
+    sum + lost
+}
