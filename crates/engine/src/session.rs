@@ -364,6 +364,9 @@ impl Session {
                 done("RESET")
             }
             Sql::ShowVariable { variable } => self.show(variable).map(Some),
+            // Nothing is ever listened to, and no cursor outlives its statement.
+            Sql::UNLISTEN { .. } => done("UNLISTEN"),
+            Sql::Close { cursor: ast::CloseCursor::All } => done("CLOSE CURSOR ALL"),
             Sql::Discard { .. } => {
                 self.prepared.clear();
                 self.settings = Settings::default();
