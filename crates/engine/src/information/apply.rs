@@ -197,6 +197,13 @@ fn bound(plan: LogicalPlan, values: &HashMap<Column, ScalarValue>) -> DfResult<L
         })?
         .map_data(LogicalPlan::recompute_schema)
     })?;
+    // What is left of a lateral subquery refers to nothing any more.
+    let plan = plan.data.transform_up(|node| match node {
+        LogicalPlan::Subquery(lateral) if lateral.subquery.all_out_ref_exprs().is_empty() => {
+            Ok(Transformed::yes(Arc::unwrap_or_clone(lateral.subquery)))
+        }
+        node => Ok(Transformed::no(node)),
+    })?;
     Ok(plan.data)
 }
 

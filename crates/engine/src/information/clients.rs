@@ -12,28 +12,84 @@
 use crate::parse::{self, ident, name_parts};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, VisitMut, VisitorMut,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// Brings a statement, query or expression into the form that is planned.
 pub fn prepare<T: VisitMut>(node: &mut T) {
-    let _ = VisitMut::visit(node, &mut Preparer);
+    let mut tables = Tables::default();
+    let _ = VisitMut::visit(node, &mut tables);
+    let _ = VisitMut::visit(node, &mut Preparer { tables: tables.0 });
 }
 
-struct Preparer;
+/// The tables of a statement by the names that it calls them, as far as these are told apart.
+#[derive(Default)]
+struct Tables(HashMap<String, Option<String>>);
+
+impl VisitorMut for Tables {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, args: None, .. } = factor {
+            let called = alias.as_ref().map(|alias| ident(&alias.name)).or_else(|| name_parts(name).pop());
+            let name = name.to_string();
+            let known = self.0.entry(called.unwrap_or_default()).or_insert_with(|| Some(name.clone()));
+            if *known != Some(name) {
+                *known = None;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Preparer {
+    tables: HashMap<String, Option<String>>,
+}
 
 impl VisitorMut for Preparer {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // The hidden column `tableoid` is the same in all rows of a table.
+        if let Expr::CompoundIdentifier(path) = expr
+            && let [.., table, column] = path.as_slice()
+            && ident(column) == "tableoid"
+            && let Some(Some(name)) = self.tables.get(&ident(table))
+        {
+            let text = |text: &str| Expr::value(ast::Value::SingleQuotedString(text.to_owned()));
+            *expr = call("_reg_oid", vec![text("regclass"), text(name)]);
+        }
         rewrite(expr);
         ControlFlow::Continue(())
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } = factor {
+        if let TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } = factor {
             without_catalog(name);
+            // With the schema before it the parser does not see what it is.
+            if name.to_string().eq_ignore_ascii_case("unnest") {
+                let array_exprs = args.args.iter().filter_map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                    _ => None,
+                });
+                *factor = TableFactor::UNNEST {
+                    array_exprs: array_exprs.collect(),
+                    alias: alias.clone(),
+                    with_offset: false,
+                    with_offset_alias: None,
+                    with_ordinality: *with_ordinality,
+                };
+            } else if let Some(array) = series_of_columns(name, &args.args) {
+                *factor = TableFactor::UNNEST {
+                    array_exprs: vec![array],
+                    alias: alias.clone(),
+                    with_offset: false,
+                    with_offset_alias: None,
+                    with_ordinality: *with_ordinality,
+                };
+            }
         }
         ControlFlow::Continue(())
     }
@@ -97,6 +153,27 @@ fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::value(ast::Value::Null))
 }
 
+/// `generate_series(a, b)` in FROM as an array, when its bounds are columns of the query around it: a table
+/// function is made before there are any.
+fn series_of_columns(name: &ObjectName, args: &[FunctionArg]) -> Option<Expr> {
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(last))] = args else {
+        return None;
+    };
+    struct Columns(bool);
+    impl Visitor for Columns {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            self.0 |= matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            ControlFlow::Continue(())
+        }
+    }
+    let mut columns = Columns(false);
+    let _ = Visit::visit(first, &mut columns);
+    let _ = Visit::visit(last, &mut columns);
+    let is_series = name.to_string().eq_ignore_ascii_case("generate_series");
+    (is_series && columns.0).then(|| parse::parse_expr(&format!("range({first}, {last} + 1)")).ok())?
+}
+
 /// Drops `pg_catalog` before a function's name.
 fn without_catalog(name: &mut ObjectName) {
     if name.0.len() == 2 && name_parts(name).first().is_some_and(|schema| schema == "pg_catalog") {
@@ -142,6 +219,16 @@ fn compared(expr: &mut Expr) {
         Expr::Function(function) if function.name.to_string() == "_reg_text" => {
             function.name = ObjectName::from(vec![Ident::new("_reg_oid")]);
         }
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            if let FunctionArguments::List(list) = &mut function.args
+                && let Some(kind) = name.strip_prefix("to_").filter(|kind| REG.contains(kind))
+            {
+                let kind = Expr::value(ast::Value::SingleQuotedString(kind.to_owned()));
+                list.args.insert(0, FunctionArg::Unnamed(FunctionArgExpr::Expr(kind)));
+                function.name = ObjectName::from(vec![Ident::new("_to_oid")]);
+            }
+        }
         Expr::Nested(inner) => compared(inner),
         _ => {}
     }
@@ -159,6 +246,9 @@ fn cast(inner: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
             if REG.contains(&bare.as_str()) {
                 bare
             } else {
+                if bare == "oid" {
+                    compared(inner);
+                }
                 let plain = plain_type(&bare, quoted)?;
                 let plain = match plain {
                     Some(plain) => plain,
@@ -239,6 +329,10 @@ fn rewritten_function(function: &mut Function) -> Option<Expr> {
     let name = name_parts(&function.name).pop()?;
     match (name.as_str(), &mut function.args) {
         ("array", FunctionArguments::Subquery(query)) => array_of_rows(query),
+        ("array_upper", FunctionArguments::List(_)) => {
+            function.name = ObjectName::from(vec![Ident::new("array_length")]);
+            None
+        }
         ("generate_subscripts", FunctionArguments::List(list)) => {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(array)) = list.args.first()? else { return None };
             // The vectors of the catalog count from 0.

@@ -57,7 +57,10 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_get_function_arguments", "text", true, function_arguments),
     ("pg_get_function_identity_arguments", "text", true, function_arguments),
     ("pg_get_function_result", "text", true, function_result),
+    ("pg_get_function_sqlbody", "text", true, |_, _| Ok(Cell::Null)),
     ("pg_encoding_to_char", "name", true, |_, _| Ok("UTF8".into())),
+    ("getdatabaseencoding", "name", true, |_, _| Ok("UTF8".into())),
+    ("pg_char_to_encoding", "int4", true, |_, _| Ok(6.into())),
     ("pg_relation_is_publishable", "bool", true, |_, _| Ok(false.into())),
     ("pg_relation_is_updatable", "int4", true, |_, _| Ok(0.into())),
     ("pg_tablespace_location", "text", true, |_, _| Ok("".into())),
@@ -66,6 +69,12 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_function_is_visible", "bool", true, function_is_visible),
     ("pg_operator_is_visible", "bool", true, |_, _| Ok(true.into())),
     ("pg_opclass_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_opfamily_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_conversion_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_ts_config_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_ts_dict_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_ts_parser_is_visible", "bool", true, |_, _| Ok(true.into())),
+    ("pg_ts_template_is_visible", "bool", true, |_, _| Ok(true.into())),
     ("pg_collation_is_visible", "bool", true, |_, _| Ok(true.into())),
     ("pg_statistics_obj_is_visible", "bool", true, |_, _| Ok(true.into())),
     ("to_regclass", "regclass", true, to_regclass),
@@ -75,6 +84,9 @@ const FUNCTIONS: &[Entry] = &[
     ("to_regrole", "regrole", true, |_, args| Ok(text(&args[0]).into())),
     ("_reg_text", "text", true, reg_text),
     ("_reg_oid", "oid", true, reg_oid),
+    ("_to_oid", "oid", true, to_oid),
+    ("json_build_object", "json", false, json_build_object),
+    ("jsonb_build_object", "jsonb", false, json_build_object),
     // What one may do: everything, until there are roles.
     ("has_table_privilege", "bool", true, |_, _| Ok(true.into())),
     ("has_any_column_privilege", "bool", true, |_, _| Ok(true.into())),
@@ -394,6 +406,30 @@ fn reg_oid(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
         "regrole" => known.role_oid(name.trim_matches('"')).into(),
         _ => Cell::Int(0),
     })
+}
+
+/// `to_regclass(x)` and its like where the value is compared: the oid, or NULL when there is no such thing.
+fn to_oid(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    match reg_oid(known, args) {
+        Err(e) if matches!(e.sqlstate, "42P01" | "42704" | "3F000") => Ok(Cell::Null),
+        result => result,
+    }
+}
+
+/// Names and values as the text of a JSON object.
+fn json_build_object(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    let pairs = args.chunks(2).map(|pair| {
+        let name = text(&pair[0]).ok_or_else(|| Error::invalid_parameter("argument 1: key must not be null"))?;
+        let value = match pair.get(1) {
+            Some(ScalarValue::Boolean(Some(v))) => v.to_string(),
+            Some(value) if value.is_null() => "null".to_owned(),
+            Some(value) if value.data_type().is_numeric() => value.to_string(),
+            Some(value) => serde_json::Value::from(text(value)).to_string(),
+            None => return Err(Error::invalid_parameter("argument list must have even number of elements")),
+        };
+        Ok(format!("{} : {value}", serde_json::Value::from(name)))
+    });
+    Ok(format!("{{{}}}", pairs.collect::<Result<Vec<_>>>()?.join(", ")).into())
 }
 
 fn type_oid(value: &ScalarValue) -> Result<u32> {

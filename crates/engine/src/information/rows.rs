@@ -110,7 +110,7 @@ pub fn schema(columns: Columns) -> SchemaRef {
     let field = |(name, pg_type): &(&str, &str)| {
         let plain = matches!(
             *pg_type,
-            "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "interval"
+            "oid" | "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "interval"
         );
         let field = Field::new(*name, arrow_type(pg_type), true);
         match plain {

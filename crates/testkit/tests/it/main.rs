@@ -3,3 +3,4 @@
 mod boundaries;
 mod oracle;
 mod scripts;
+mod statements;
