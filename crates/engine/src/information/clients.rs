@@ -12,7 +12,8 @@
 use crate::parse::{self, ident, name_parts};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
+    VisitorMut,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -156,7 +157,8 @@ fn take(expr: &mut Expr) -> Expr {
 /// `generate_series(a, b)` in FROM as an array, when its bounds are columns of the query around it: a table
 /// function is made before there are any.
 fn series_of_columns(name: &ObjectName, args: &[FunctionArg]) -> Option<Expr> {
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(last))] = args else {
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(last))] = args
+    else {
         return None;
     };
     struct Columns(bool);
