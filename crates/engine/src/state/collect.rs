@@ -92,9 +92,9 @@ impl Finish {
             .collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(fields));
         let kept = DFSchema::try_from(schema.clone())?;
-        // A literal argument stays a literal, because some aggregates insist on one.
+        // A constant argument stays one, because some aggregates insist on it.
         let column = |i: usize| match &inputs[i] {
-            literal @ Expr::Literal(..) => literal.clone(),
+            constant if constant.column_refs().is_empty() => constant.clone(),
             _ => Expr::Column(Column::new_unqualified(format!("v{i}"))),
         };
         let args = (0..call.params.args.len())
