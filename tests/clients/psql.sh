@@ -49,8 +49,8 @@ equal "its three policies are listed" \
 
 sql -c 'CREATE TABLE sensors (id integer PRIMARY KEY, name text NOT NULL UNIQUE, price numeric(10,2) DEFAULT 1.5)'
 has '\dt lists tables' "$(sql -c '\dt')" 'public|deviations|table|' 'public|sensors|table|'
-has '\d lists tables and views' "$(sql -c '\d')" 'public|deviations|table|' 'public|daily_accuracy_metrics|view|'
-has '\dv lists views' "$(sql -c '\dv')" 'public|daily_accuracy_metrics|view|'
+has '\d lists tables and views' "$(sql -c '\d')" 'public|deviations|table|' 'public|daily_accuracy_metrics|materialized view|'
+has '\dm lists aggregates' "$(sql -c '\dm')" 'public|daily_accuracy_metrics|materialized view|'
 described=$(sql -P tuples_only=off -c '\d sensors')
 has '\d table tells columns' "$described" 'id|integer||not null|' 'name|text||not null|' 'price|numeric(10,2)|||1.5'
 has '\d table tells keys' "$described" '"sensors_pkey" PRIMARY KEY, btree (id)' 'UNIQUE CONSTRAINT, btree (name)'

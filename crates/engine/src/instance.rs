@@ -124,7 +124,8 @@ impl Instance {
         };
         let store =
             tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
-        let engine = Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
+        let engine =
+            Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
         if self.options.scheduler {
             job::schedule(self, &engine);
         }

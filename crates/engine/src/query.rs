@@ -31,8 +31,8 @@ use futures::{StreamExt, TryStreamExt};
 use highwater_model::{ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Scans of fewer rows than this are not worth a second thread.
 const PARALLEL_ROWS: u64 = 200_000;

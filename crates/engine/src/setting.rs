@@ -168,6 +168,7 @@ impl Settings {
 fn canonical(name: &str) -> String {
     match name.to_lowercase().as_str() {
         "time zone" => "timezone".to_owned(),
+        "transaction isolation level" => "transaction_isolation".to_owned(),
         "session characteristics as transaction isolation level" => "default_transaction_isolation".to_owned(),
         other => other.to_owned(),
     }

@@ -12,7 +12,8 @@
 use crate::parse::{self, ident, name_parts};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
+    VisitorMut,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -128,6 +129,14 @@ fn rewrite(expr: &mut Expr) {
             compared(left);
             compared(right);
         }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            let backslash = escape_char.as_ref().is_none_or(|c| c.to_string().trim_matches('\'') == "\\");
+            if let Some(escape) = escape_char.take().filter(|_| !backslash) {
+                let escape = escape.to_string().trim_matches('\'').to_owned();
+                let escape = Expr::value(ast::Value::SingleQuotedString(escape));
+                **pattern = call("_like_pattern", vec![take(pattern), escape]);
+            }
+        }
         Expr::Cast { expr: inner, data_type, kind: CastKind::Cast | CastKind::DoubleColon, .. } => {
             let Some(rewritten) = cast(inner, data_type) else { return };
             *expr = rewritten;
@@ -156,7 +165,8 @@ fn take(expr: &mut Expr) -> Expr {
 /// `generate_series(a, b)` in FROM as an array, when its bounds are columns of the query around it: a table
 /// function is made before there are any.
 fn series_of_columns(name: &ObjectName, args: &[FunctionArg]) -> Option<Expr> {
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(last))] = args else {
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(last))] = args
+    else {
         return None;
     };
     struct Columns(bool);

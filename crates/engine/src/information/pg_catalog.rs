@@ -5,7 +5,7 @@
 
 use crate::Result;
 use crate::information::constraint::{self, method};
-use crate::information::relations::{self, Kind, Relation};
+use crate::information::relations::{Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, row, table};
 use crate::information::{Known, OWNER_OID, functions, settings, timescale, types};
 use crate::query::Planner;
