@@ -1,11 +1,12 @@
 //! SQL type names and what is kept for them.
 
 use crate::{Error, Result, parse};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
 use highwater_model::ColumnType;
 use highwater_store::schema::arrow_type;
+use std::sync::Arc;
 
 /// Digits after the point of a numeric that was declared without a scale.
 pub const FREE_SCALE: i8 = 16;
@@ -88,6 +89,22 @@ pub struct PgTypePlanner;
 
 impl TypePlanner for PgTypePlanner {
     fn plan_type(&self, sql: &ast::DataType) -> datafusion::error::Result<Option<DataType>> {
+        if let Some(data_type) = oid_type(sql) {
+            return Ok(Some(data_type));
+        }
         Ok(Some(arrow_type(&column_type(sql)?)))
+    }
+}
+
+/// `oid` and arrays of it, which no table keeps: clients must see the type that they asked for.
+fn oid_type(sql: &ast::DataType) -> Option<DataType> {
+    match sql {
+        ast::DataType::Custom(name, _) => {
+            (parse::name_parts(name).last().is_some_and(|name| name == "oid")).then_some(DataType::UInt32)
+        }
+        ast::DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => {
+            Some(DataType::List(Arc::new(Field::new("item", oid_type(item)?, true))))
+        }
+        _ => None,
     }
 }

@@ -129,6 +129,14 @@ fn rewrite(expr: &mut Expr) {
             compared(left);
             compared(right);
         }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            let backslash = escape_char.as_ref().is_none_or(|c| c.to_string().trim_matches('\'') == "\\");
+            if let Some(escape) = escape_char.take().filter(|_| !backslash) {
+                let escape = escape.to_string().trim_matches('\'').to_owned();
+                let escape = Expr::value(ast::Value::SingleQuotedString(escape));
+                **pattern = call("_like_pattern", vec![take(pattern), escape]);
+            }
+        }
         Expr::Cast { expr: inner, data_type, kind: CastKind::Cast | CastKind::DoubleColon, .. } => {
             let Some(rewritten) = cast(inner, data_type) else { return };
             *expr = rewritten;

@@ -85,6 +85,7 @@ const FUNCTIONS: &[Entry] = &[
     ("_reg_text", "text", true, reg_text),
     ("_reg_oid", "oid", true, reg_oid),
     ("_to_oid", "oid", true, to_oid),
+    ("_like_pattern", "text", true, like_pattern),
     ("json_build_object", "json", false, json_build_object),
     ("jsonb_build_object", "jsonb", false, json_build_object),
     // What one may do: everything, until there are roles.
@@ -120,6 +121,7 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_is_wal_replay_paused", "bool", true, |_, _| Ok(false.into())),
     ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
     ("pg_conf_load_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
+    ("pg_advisory_unlock_all", "void", true, |_, _| Ok("".into())),
     ("txid_current", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
     ("pg_current_xact_id", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
     ("pg_my_temp_schema", "oid", true, |_, _| Ok(Cell::Int(0))),
@@ -414,6 +416,30 @@ fn to_oid(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
         Err(e) if matches!(e.sqlstate, "42P01" | "42704" | "3F000") => Ok(Cell::Null),
         result => result,
     }
+}
+
+/// A pattern of LIKE with the backslash in the place of another escape character.
+fn like_pattern(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    let (pattern, escape) = (text(&args[0]).unwrap_or_default(), text(&args[1]).unwrap_or_default());
+    let escape = escape.chars().next();
+    let mut plain = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            c if Some(c) == escape => {
+                let Some(next) = characters.next() else {
+                    return Err(Error::new("22025", "LIKE pattern must not end with escape character"));
+                };
+                if matches!(next, '%' | '_' | '\\') {
+                    plain.push('\\');
+                }
+                plain.push(next);
+            }
+            '\\' => plain.push_str("\\\\"),
+            c => plain.push(c),
+        }
+    }
+    Ok(plain.into())
 }
 
 /// Names and values as the text of a JSON object.

@@ -129,6 +129,10 @@ fn is_possible(from: &DataType, to: &DataType) -> Option<bool> {
     if matches!(from, DataType::Decimal256(..)) || matches!(to, DataType::Decimal256(..)) {
         return None;
     }
+    // Oids and counts, which SQL has no casts of its own for.
+    if matches!(to, DataType::Int8 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64) {
+        return None;
+    }
     Some(match (Kind::of(from), Kind::of(to)) {
         (Other, Other) => match (from, to) {
             (DataType::List(a), DataType::List(b)) => return is_possible(a.data_type(), b.data_type()),

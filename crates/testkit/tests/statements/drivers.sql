@@ -192,3 +192,6 @@ SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid 
 SELECT pid, state, query FROM pg_stat_activity WHERE datname = current_database();
 SELECT relname, n_live_tup FROM pg_stat_user_tables ORDER BY relname;
 SELECT name, setting FROM pg_settings WHERE name IN ('TimeZone', 'timezone', 'server_version') ORDER BY name;
+
+-- SQLAlchemy, get_schema_names
+SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg/_' || '%' ESCAPE '/' ORDER BY 1;
