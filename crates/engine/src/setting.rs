@@ -169,10 +169,7 @@ fn canonical(name: &str) -> String {
     match name.to_lowercase().as_str() {
         "time zone" => "timezone".to_owned(),
         "transaction isolation level" => "transaction_isolation".to_owned(),
-<<<<<<< HEAD
         "session authorization" => "session_authorization".to_owned(),
-=======
->>>>>>> info
         "session characteristics as transaction isolation level" => "default_transaction_isolation".to_owned(),
         other => other.to_owned(),
     }
