@@ -145,9 +145,12 @@ impl Maintenance {
         }
     }
 
-    /// Whether this is the first time that the directory is given back.
+    /// Closes the manifest, so that nothing is written to it once the directory is given back. Says
+    /// whether this is the first time.
     pub fn release(&self) -> bool {
-        !std::mem::replace(&mut self.state.lock().released, true)
+        let is_first = !std::mem::replace(&mut self.state.lock().released, true);
+        self.checkpointer.lock().manifest = None;
+        is_first
     }
 
     fn request(&self) {
@@ -181,7 +184,8 @@ impl Maintenance {
 /// Writes checkpoints, one after the other.
 #[derive(Debug)]
 pub struct Checkpointer {
-    manifest: Manifest,
+    /// `None` once the store is closed: the manifest's file is written to even when it is let go of.
+    manifest: Option<Manifest>,
     /// What the manifest is as of, if this process wrote it.
     written: Option<Lsn>,
 }
@@ -189,13 +193,14 @@ pub struct Checkpointer {
 impl Checkpointer {
     /// Continues with `manifest`.
     pub fn new(manifest: Manifest) -> Self {
-        Checkpointer { manifest, written: None }
+        Checkpointer { manifest: Some(manifest), written: None }
     }
 
     fn run(&mut self, store: &Store) -> Result<()> {
         if let Some(error) = store.log().failure() {
             return Err(error);
         }
+        let manifest = self.manifest.as_ref().ok_or(Error::Closed)?;
         let (version, files) = (store.published().version(), store.files());
         let mut install = Install::default();
         for (id, data) in version.tables() {
@@ -215,7 +220,7 @@ impl Checkpointer {
         added.iter().for_each(|segment| files.publish(segment, version.lsn));
         let mut after = Version::clone(&version);
         install.apply(&mut after);
-        if let Err(error) = self.manifest.store(&after, store.counters()) {
+        if let Err(error) = manifest.store(&after, store.counters()) {
             store.log().fail(&error);
             return Err(error);
         }

@@ -222,3 +222,83 @@ impl StorageBackend for Backend {
         self.0.write_at(offset, data)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Faulty;
+    use proptest::prelude::*;
+
+    /// What the manifest holds of some tables: a table's state of this many bytes each.
+    fn write(manifest: &Manifest, sizes: &BTreeMap<u32, usize>) -> Result<()> {
+        let transaction = manifest.database.begin_write().map_err(failed)?;
+        let wanted = sizes.iter().map(|(id, size)| (*id, vec![*id as u8; *size])).collect();
+        replace(&mut transaction.open_table(TABLES).map_err(failed)?, wanted)?;
+        transaction.commit().map_err(failed)
+    }
+
+    fn read(manifest: &Manifest) -> Result<BTreeMap<u32, usize>> {
+        let transaction = manifest.database.begin_read().map_err(failed)?;
+        let table = transaction.open_table(TABLES).map_err(failed)?;
+        let entries = table.iter().map_err(failed)?;
+        entries.map(|entry| entry.map(|(id, value)| (id.value(), value.value().len())).map_err(failed)).collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u32, usize),
+        Remove(u32),
+        Reopen,
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..12u32, 1..4000usize).prop_map(|(id, size)| Step::Put(id, size)),
+            2 => (0..12u32, 20_000..400_000usize).prop_map(|(id, size)| Step::Put(id, size)),
+            3 => (0..12u32).prop_map(Step::Remove),
+            2 => Just(Step::Reopen),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_crash_leaves_the_old_manifest_or_the_new_one(
+            lives in prop::collection::vec((prop::collection::vec(steps(), 1..12), 1..40u64, any::<u64>()), 1..6),
+        ) {
+            let mut faulty = Faulty::new();
+            let (mut acknowledged, mut in_flight) = (BTreeMap::new(), BTreeMap::new());
+            for (history, crash, seed) in lives {
+                faulty.crash_at(crash);
+                let disk: Arc<dyn Disk> = faulty.clone();
+                let mut manifest = Manifest::open(&disk);
+                for step in history {
+                    match step {
+                        Step::Put(id, size) => drop(in_flight.insert(id, size)),
+                        Step::Remove(id) => drop(in_flight.remove(&id)),
+                        Step::Reopen => {
+                            drop(manifest);
+                            manifest = Manifest::open(&disk);
+                        }
+                    }
+                    match manifest.as_ref().map_err(Clone::clone).and_then(|manifest| write(manifest, &in_flight)) {
+                        Ok(()) => acknowledged = in_flight.clone(),
+                        Err(e) => {
+                            prop_assert!(faulty.has_crashed(), "{e}");
+                            break;
+                        }
+                    }
+                }
+                faulty.crash();
+                drop(manifest);
+                faulty = faulty.restart(seed);
+                let disk: Arc<dyn Disk> = faulty.clone();
+                let found = Manifest::open(&disk).and_then(|manifest| read(&manifest)).unwrap();
+                prop_assert!(found == acknowledged || found == in_flight, "{found:?} {acknowledged:?} {in_flight:?}");
+                acknowledged = found.clone();
+                in_flight = found;
+            }
+        }
+    }
+}

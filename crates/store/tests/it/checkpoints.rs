@@ -2,8 +2,8 @@
 
 use crate::shadow::{Shadow, Step, hypertable, rows, rows_of, run, run_in};
 use highwater_model::{CatalogChange, TableId};
-use highwater_store::disk::{DiskFile, Memory};
-use highwater_store::{Disk, Result, Store, StoreOptions, SystemClock};
+use highwater_store::disk::{DiskFile, Faulty, Memory};
+use highwater_store::{Disk, ManualClock, Result, Store, StoreOptions, SystemClock};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -211,4 +211,26 @@ fn a_plain_table_that_becomes_a_hypertable_gets_chunks() {
         data.chunks.values().any(|c| c.range.contains(first) && c.range.contains(last))
     };
     assert!(data.segments.iter().all(|s| inside(&s.meta)), "each segment is of one chunk");
+}
+
+#[test]
+fn a_closed_store_writes_nothing_more_whoever_still_has_it() {
+    let disk = Faulty::new();
+    let open = || Store::open(disk.clone(), Arc::new(ManualClock::new(0)), StoreOptions::default()).unwrap();
+    let store = open();
+    for step in [Step::Create(1, true), Step::Insert(1, rows(0, 50, 3)), Step::Checkpoint] {
+        run(&store, &step).unwrap();
+    }
+    let (snapshot, transaction) = (store.snapshot(), store.begin());
+    for step in [Step::Insert(1, rows(1, 50, 3)), Step::Checkpoint, Step::Truncate(1)] {
+        run(&store, &step).unwrap();
+    }
+    store.close().unwrap();
+    let next = open();
+    let calls = disk.calls();
+    drop((snapshot, transaction));
+    drop(store);
+    assert_eq!(disk.calls(), calls, "it wrote beside the store that has the directory now");
+    run(&next, &Step::Insert(1, rows(2, 50, 3))).unwrap();
+    next.close().unwrap();
 }
