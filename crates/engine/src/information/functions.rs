@@ -115,8 +115,6 @@ const FUNCTIONS: &[Entry] = &[
     ("current_setting", "text", true, current_setting),
     ("set_config", "text", false, set_config),
     ("pg_backend_pid", "int4", true, |_, _| Ok(i64::from(std::process::id()).into())),
-    // Nobody holds an advisory lock, because there are none to take.
-    ("pg_advisory_unlock_all", "text", true, |_, _| Ok(String::new().into())),
     ("pg_is_in_recovery", "bool", true, |_, _| Ok(false.into())),
     ("pg_is_wal_replay_paused", "bool", true, |_, _| Ok(false.into())),
     ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
