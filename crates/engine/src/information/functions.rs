@@ -318,7 +318,8 @@ fn col_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
 
 fn pg_get_indexdef(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     let column = args.get(1).and_then(number).unwrap_or(0);
-    Ok(constraint::index_definition(known, oid(&args[0]), usize::try_from(column).unwrap_or(0)).into())
+    let index = relation(known, &args[0])?.map_or(0, |r| r.oid);
+    Ok(constraint::index_definition(known, index, usize::try_from(column).unwrap_or(0)).into())
 }
 
 fn pg_get_viewdef(known: &Known, args: &[ScalarValue]) -> Result<Cell> {

@@ -76,10 +76,6 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
         return Ok(operand.to_numeric().expr);
     }
     let plain = |expr: Expr| Expr::Cast(Cast::new(Box::new(expr), target.clone()));
-    if target.is_unsigned_integer() {
-        // An oid, which no value of the user's is kept as.
-        return Ok(plain(operand.expr));
-    }
     if source == goal && !matches!(source, Kind::Numeric | Kind::Other | Kind::BigInt) {
         // Another unit or layout of the same type.
         return Ok(plain(operand.expr));
