@@ -44,7 +44,9 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_get_userbyid", "name", true, |known, args| Ok(known.role_name(oid(&args[0])).into())),
     ("pg_get_expr", "text", true, |_, args| Ok(text(&args[0]).into())),
     ("pg_get_indexdef", "text", true, pg_get_indexdef),
-    ("pg_get_constraintdef", "text", true, |known, args| Ok(constraint::definition(known, oid(&args[0])).into())),
+    ("pg_get_constraintdef", "text", true, |known, args| {
+        Ok(constraint::definition(known, relation_oid(known, &args[0])?).into())
+    }),
     ("pg_get_viewdef", "text", true, pg_get_viewdef),
     ("pg_get_ruledef", "text", true, |_, _| Ok(Cell::Null)),
     ("pg_get_triggerdef", "text", true, |_, _| Ok(Cell::Null)),
@@ -284,6 +286,14 @@ fn approximate_row_count(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     Ok(relation.as_ref().and_then(rows_of).map(|id| known.version.table(id).row_count as i64).into())
 }
 
+/// The oid of the relation that an argument names; 0 when it is none.
+fn relation_oid(known: &Known, value: &ScalarValue) -> Result<u32> {
+    match number(value) {
+        Some(number) => Ok(u32::try_from(number).unwrap_or(0)),
+        None => Ok(relation(known, value)?.map_or(0, |relation| relation.oid)),
+    }
+}
+
 fn relation_size(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     let Some(relation) = relation(known, &args[0])? else { return Ok(Cell::Null) };
     Ok(rows_of(&relation).map_or(0, |id| size::relation_bytes(&known.version, id) as i64).into())
@@ -302,7 +312,7 @@ fn format_type(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
 }
 
 fn obj_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
-    let Some(relation) = known.relation(oid(&args[0])) else { return Ok(Cell::Null) };
+    let Some(relation) = known.relation(relation_oid(known, &args[0])?) else { return Ok(Cell::Null) };
     if args.get(1).and_then(text).is_some_and(|catalog| catalog != "pg_class") {
         return Ok(Cell::Null);
     }
@@ -310,7 +320,7 @@ fn obj_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
 }
 
 fn col_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
-    let Some(relation) = known.relation(oid(&args[0])) else { return Ok(Cell::Null) };
+    let Some(relation) = known.relation(relation_oid(known, &args[0])?) else { return Ok(Cell::Null) };
     let column = args.get(1).and_then(number).unwrap_or(0);
     let column = relation.attributes.iter().find(|a| i64::from(a.number) == column);
     Ok(column.and_then(|column| known.comment_on_column(relation, &column.name)).into())
@@ -318,8 +328,7 @@ fn col_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
 
 fn pg_get_indexdef(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     let column = args.get(1).and_then(number).unwrap_or(0);
-    let index = relation(known, &args[0])?.map_or(0, |r| r.oid);
-    Ok(constraint::index_definition(known, index, usize::try_from(column).unwrap_or(0)).into())
+    Ok(constraint::index_definition(known, relation_oid(known, &args[0])?, usize::try_from(column).unwrap_or(0)).into())
 }
 
 fn pg_get_viewdef(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
@@ -343,7 +352,7 @@ fn function_result(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
 }
 
 fn table_is_visible(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
-    Ok(known.relation(oid(&args[0])).map(|r| relations::is_visible(known, r)).into())
+    Ok(known.relation(relation_oid(known, &args[0])?).map(|r| relations::is_visible(known, r)).into())
 }
 
 fn function_is_visible(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
