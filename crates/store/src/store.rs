@@ -426,7 +426,8 @@ fn resolve(op: &Op, transaction: &Transaction, order: &Order, base: Lsn) -> Op {
             _ => None,
         })
     });
-    let again = again.fold(RangeSet::empty(), |all, touched| all.union(&touched));
+    // Elsewhere it is pending since it was touched, or somebody who saw it has settled it.
+    let again = again.fold(RangeSet::empty(), |all, touched| all.union(&touched)).intersect(ranges);
     Op::Settle { cagg: *cagg, ranges: ranges.clone(), again, at: *at }
 }
 
