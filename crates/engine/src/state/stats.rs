@@ -487,36 +487,38 @@ fn each<T: ArrowPrimitiveType>(
     Ok(())
 }
 
+/// The array of a component, when the state has it.
+fn component<'a>(arrays: &'a [ArrayRef], numbers: Numbers, needs: Needs, name: &str) -> Option<&'a ArrayRef> {
+    let position = numbers.components(needs).iter().position(|(component, _)| *component == name);
+    position.map(|i| &arrays[i])
+}
+
 fn float_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<FloatCell> {
     let n = arrays[0].as_primitive::<Int64Type>();
-    let column = |name: &str| numbers.components(needs).iter().position(|(c, _)| *c == name).map(|i| &arrays[i]);
-    let double = |name: &str, i: usize, or: f64| match column(name) {
-        Some(array) if array.is_valid(i) => match array.data_type() {
-            DataType::Float32 => f64::from(array.as_primitive::<Float32Type>().value(i)),
-            _ => array.as_primitive::<Float64Type>().value(i),
-        },
-        _ => or,
+    let mut cells: Vec<FloatCell> =
+        (0..n.len()).map(|i| FloatCell { n: if n.is_valid(i) { n.value(i) } else { 0 }, ..FloatCell::default() }).collect();
+    let mut set = |name: &str, set: fn(&mut FloatCell, f64)| {
+        let Some(array) = component(arrays, numbers, needs, name) else { return };
+        let reals = array.as_primitive_opt::<Float32Type>();
+        let doubles = array.as_primitive_opt::<Float64Type>();
+        for (i, cell) in cells.iter_mut().enumerate().filter(|(i, cell)| cell.n > 0 && array.is_valid(*i)) {
+            let value = reals.map(|a| f64::from(a.value(i))).or_else(|| doubles.map(|a| a.value(i)));
+            set(cell, value.expect("components are floats"));
+        }
     };
-    (0..n.len())
-        .map(|i| match n.is_valid(i) && n.value(i) > 0 {
-            false => FloatCell::default(),
-            true => FloatCell {
-                n: n.value(i),
-                sum: double("sum", i, 0.0),
-                pivot: double("mean", i, 0.0),
-                deviation: 0.0,
-                squares: double("m2", i, 0.0),
-                min: double("min", i, f64::NAN),
-                max: double("max", i, f64::NEG_INFINITY),
-            },
-        })
-        .collect()
+    set("sum", |cell, x| cell.sum = x);
+    set("mean", |cell, x| cell.pivot = x);
+    set("m2", |cell, x| cell.squares = x);
+    set("min", |cell, x| cell.min = x);
+    set("max", |cell, x| cell.max = x);
+    cells
 }
 
 fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<ExactCell> {
     let n = arrays[0].as_primitive::<Int64Type>();
-    let column = |name: &str| numbers.components(needs).iter().position(|(c, _)| *c == name).map(|i| &arrays[i]);
-    let whole = |name: &str, i: usize| match column(name) {
+    let column = |name: &str| component(arrays, numbers, needs, name);
+    let (sums, squares, least, most) = (column("sum"), column("sumsq"), column("min"), column("max"));
+    let whole = |array: Option<&ArrayRef>, i: usize| match array {
         Some(array) if array.is_valid(i) => match array.data_type() {
             DataType::Int16 => i128::from(array.as_primitive::<Int16Type>().value(i)),
             DataType::Int32 => i128::from(array.as_primitive::<Int32Type>().value(i)),
@@ -525,7 +527,7 @@ fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<Exact
         },
         _ => 0,
     };
-    let squares = |i: usize| match column("sumsq") {
+    let wide = |array: Option<&ArrayRef>, i: usize| match array {
         Some(array) if array.is_valid(i) => array.as_primitive::<Decimal256Type>().value(i),
         _ => i256::ZERO,
     };
@@ -534,10 +536,10 @@ fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<Exact
             false => ExactCell::default(),
             true => ExactCell {
                 n: n.value(i),
-                sum: whole("sum", i),
-                sumsq: squares(i),
-                min: whole("min", i),
-                max: whole("max", i),
+                sum: whole(sums, i),
+                sumsq: wide(squares, i),
+                min: whole(least, i),
+                max: whole(most, i),
             },
         })
         .collect()
