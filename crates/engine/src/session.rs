@@ -204,34 +204,29 @@ impl Session {
     pub async fn execute(&mut self, prepared: &Arc<Prepared>, parameters: Vec<Parameter>) -> Result<Outcome> {
         let token = CancellationToken::new();
         *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
-        let timeout = self.settings.statement_timeout().map(Duration::from_millis);
-        let limit = async {
-            match timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
-            }
-        };
-        let result = tokio::select! {
-            biased;
-            () = token.cancelled() => Err(cancelled()),
-            () = limit => Err(timed_out()),
-            result = self.execute_now(&prepared.statement, parameters) => result,
-        };
+        let limit = Limit::new(token, self.settings.statement_timeout().map(Duration::from_millis));
+        let result = self.execute_now(&prepared.statement, parameters, &limit).await;
         if result.is_err() {
             self.fail();
         }
         Ok(match result? {
             Outcome::Rows { columns, rows, tag } => {
-                Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, token, timeout), tag }
+                Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, limit), tag }
             }
             other => other,
         })
     }
 
-    async fn execute_now(&mut self, statement: &Statement, parameters: Vec<Parameter>) -> Result<Outcome> {
+    /// What computes can be stopped; what commits cannot, or nobody would know whether it did.
+    async fn execute_now(
+        &mut self,
+        statement: &Statement,
+        parameters: Vec<Parameter>,
+        limit: &Limit,
+    ) -> Result<Outcome> {
         self.check_not_failed(statement)?;
         if let Statement::Sql(sql) = statement
-            && let Some(outcome) = Box::pin(self.control(sql)).await?
+            && let Some(outcome) = Box::pin(self.control(sql, limit)).await?
         {
             return Ok(outcome);
         }
@@ -242,7 +237,7 @@ impl Session {
         }
         for attempt in 1.. {
             let mut work = self.begin_work();
-            let result = Box::pin(work.run(statement, &parameters)).await;
+            let result = limit.hold(Box::pin(work.run(statement, &parameters))).await.flatten();
             let notices = std::mem::take(&mut work.notices);
             self.settings = work.settings.clone();
             let in_block = self.block.is_some();
@@ -312,7 +307,7 @@ impl Session {
     }
 
     /// Statements about the session itself.
-    async fn control(&mut self, statement: &ast::Statement) -> Result<Option<Outcome>> {
+    async fn control(&mut self, statement: &ast::Statement, limit: &Limit) -> Result<Option<Outcome>> {
         use ast::Statement as Sql;
         let done = |tag: &str| Ok(Some(Outcome::Done(tag.to_owned())));
         match statement {
@@ -394,7 +389,7 @@ impl Session {
                 let planner = work.planner();
                 let values: Result<Vec<ScalarValue>> = parameters.iter().map(|p| planner.constant(p)).collect();
                 self.end_work(work);
-                Box::pin(self.execute_now(&prepared.statement, values?)).await.map(Some)
+                Box::pin(self.execute_now(&prepared.statement, values?, limit)).await.map(Some)
             }
             Sql::Deallocate { name, .. } => {
                 match parse::ident(name) {
@@ -584,11 +579,6 @@ impl Session {
     pub fn fail(&mut self) {
         if let Some(block) = &mut self.block {
             block.failed = true;
-            // A statement that was cancelled took the transaction with it.
-            if block.transaction.is_none() {
-                block.transaction = Some(self.engine.store.begin());
-                block.savepoints.clear();
-            }
         }
     }
 
@@ -669,12 +659,32 @@ impl CancelHandle {
     }
 }
 
-fn cancelled() -> Error {
-    Error::new("57014", "canceling statement due to user request")
+/// When a statement is to stop before it is done.
+struct Limit {
+    cancel: CancellationToken,
+    deadline: Option<tokio::time::Instant>,
 }
 
-fn timed_out() -> Error {
-    Error::new("57014", "canceling statement due to statement timeout")
+impl Limit {
+    fn new(cancel: CancellationToken, timeout: Option<Duration>) -> Self {
+        Limit { cancel, deadline: timeout.map(|t| tokio::time::Instant::now() + t) }
+    }
+
+    /// Does the work unless it is cancelled or its time is up first.
+    async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new("57014", "canceling statement due to user request")),
+            () = deadline => Err(Error::new("57014", "canceling statement due to statement timeout")),
+            done = work => Ok(done),
+        }
+    }
 }
 
 fn no_savepoint(name: &str) -> Error {
@@ -682,25 +692,12 @@ fn no_savepoint(name: &str) -> Error {
 }
 
 /// Rows that end with an error when the statement is cancelled or its time is up.
-fn stoppable(rows: RowStream, token: CancellationToken, timeout: Option<Duration>) -> RowStream {
-    let deadline = timeout.map(|t| tokio::time::Instant::now() + t);
-    futures::stream::unfold(Some((rows, token)), move |state| async move {
-        let (mut rows, token) = state?;
-        let limit = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = token.cancelled() => Some((Err(cancelled()), None)),
-            () = limit => Some((Err(timed_out()), None)),
-            batch = rows.next() => match batch {
-                Some(Ok(batch)) => Some((Ok(batch), Some((rows, token)))),
-                Some(Err(e)) => Some((Err(e), None)),
-                None => None,
-            },
+fn stoppable(rows: RowStream, limit: Limit) -> RowStream {
+    futures::stream::unfold(Some((rows, limit)), |state| async {
+        let (mut rows, limit) = state?;
+        match limit.hold(rows.next()).await.transpose()?.flatten() {
+            Ok(batch) => Some((Ok(batch), Some((rows, limit)))),
+            Err(e) => Some((Err(e), None)),
         }
     })
     .boxed()
