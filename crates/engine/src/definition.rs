@@ -257,7 +257,7 @@ impl Definition {
             merges.extend(state.merge(i)?);
         }
         let plan = LogicalPlanBuilder::from(partials).aggregate(groups, merges)?;
-        Ok(plan.project(self.flat(|i, state| state.flatten_merged(i)))?.build()?)
+        Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
     }
 
     fn flat(&self, components: impl Fn(usize, &State) -> Vec<Expr>) -> Vec<Expr> {
@@ -476,15 +476,8 @@ impl State {
                 let merge = stats::merge_function(data_type, *needs).expect("it was checked when the state was made");
                 plain(merge, self.columns.iter().map(|(name, _)| bare(name.clone())).collect()).alias(name)
             }
-            StateSource::Collect(_) => collect::merge_expr(&self.columns[0].0).alias(name),
+            StateSource::Collect(call) => collect::merge_expr(&self.columns[0].0, call.params.distinct).alias(name),
         }])
-    }
-
-    fn flatten_merged(&self, i: usize) -> Vec<Expr> {
-        match &self.source {
-            StateSource::Collect(_) => vec![collect::merged(bare(format!("_s{i}"))).alias(&self.columns[0].0)],
-            _ => self.flatten(i),
-        }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! plan      whole buckets of the window that are pending               (highwater_model::refresh)
+//! batches   the newest first, each of about so many rows that their states fit into memory
 //! compute   states and finished rows of these buckets, from one snapshot
-//! replace   old rows out, new rows in, the buckets settled: one commit
+//! replace   old rows out, new rows in, the buckets settled: one commit for each batch
 //! ```
 //!
 //! What other transactions touch between the snapshot and the commit is pending again when the commit is
@@ -20,12 +21,22 @@ use arrow::datatypes::UInt64Type;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::StreamExt;
-use highwater_model::{ContinuousAggregate, RangeSet, Table, TimeRange, refresh as arithmetic};
+use highwater_model::{ColumnType, ContinuousAggregate, RangeSet, Table, TimeRange, refresh as arithmetic};
 use highwater_store::schema::{ROW_ID, arrow_schema};
 use highwater_store::{RowIds, Transaction, Version};
 use std::sync::Arc;
 
 use crate::database::Engine;
+
+/// Rows that a batch reads. States are mostly much smaller than their rows, and where they are not, a batch that
+/// does not fit into memory is halved.
+const BATCH_ROWS: u64 = 5_000_000;
+
+/// Values that a batch keeps in states that are lists of their input.
+const BATCH_KEPT_VALUES: u64 = 10_000_000;
+
+/// The SQLSTATE of a plan that needs more memory than there is.
+const OUT_OF_MEMORY: &str = "53200";
 
 /// What a refresh did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +77,67 @@ pub fn plan(version: &Version, cagg: &ContinuousAggregate, window: TimeRange, ch
 
 /// Recomputes whole buckets inside a transaction.
 pub async fn replace(
+    engine: &Arc<Engine>,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    user: &str,
+    cagg: &Arc<ContinuousAggregate>,
+    ranges: &RangeSet,
+) -> Result<Refreshed> {
+    let mut done = Refreshed::default();
+    let mut waiting = batches(transaction.version(), cagg, ranges);
+    while let Some(batch) = waiting.pop() {
+        let before = transaction.savepoint();
+        match replace_batch(engine, transaction, settings, user, cagg, &batch).await {
+            Ok(replaced) => {
+                done.ranges = done.ranges.union(&replaced.ranges);
+                done.rows += replaced.rows;
+            }
+            Err(e) => {
+                let Some((earlier, later)) = halves(cagg, &batch).filter(|_| e.sqlstate == OUT_OF_MEMORY) else {
+                    return Err(e);
+                };
+                transaction.rollback_to(&before);
+                waiting.extend([earlier, later]);
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// The ranges in batches of buckets with about so many rows that their states fit into memory. The last is to be
+/// taken first and is the newest. A bucket is never cut.
+fn batches(version: &Version, cagg: &ContinuousAggregate, ranges: &RangeSet) -> Vec<RangeSet> {
+    let catalog = version.catalog();
+    let (Some(source), Some(kept)) = (catalog.tables.get(&cagg.source), catalog.tables.get(&cagg.materialization))
+    else {
+        return vec![ranges.clone()];
+    };
+    let lists = kept.columns.iter().filter(|c| matches!(c.column_type, ColumnType::List(_))).count() as u64;
+    let most = BATCH_ROWS.min(BATCH_KEPT_VALUES / lists.max(1));
+    let data = version.table(cagg.source);
+    let mut waiting: Vec<TimeRange> = ranges.iter().collect();
+    let mut batches: Vec<(RangeSet, u64)> = Vec::new();
+    while let Some(range) = waiting.pop() {
+        let rows = data.rows_within(source, range);
+        if rows > most
+            && let Some((earlier, later)) = halves(cagg, &RangeSet::from(range))
+        {
+            waiting.extend(earlier.iter().chain(later.iter()));
+            continue;
+        }
+        match batches.last_mut() {
+            Some((batch, sum)) if *sum + rows <= most => {
+                *batch = batch.union(&RangeSet::from(range));
+                *sum += rows;
+            }
+            _ => batches.push((RangeSet::from(range), rows)),
+        }
+    }
+    batches.into_iter().rev().map(|(batch, _)| batch).collect()
+}
+
+async fn replace_batch(
     engine: &Arc<Engine>,
     transaction: &mut Transaction,
     settings: &Settings,
@@ -146,7 +218,7 @@ pub async fn run(
 ) -> Result<Refreshed> {
     let _one = engine.refreshing.lock().await;
     let snapshot = engine.store.snapshot();
-    let mut waiting = vec![plan(&snapshot, cagg, window, choice)];
+    let mut waiting = batches(&snapshot, cagg, &plan(&snapshot, cagg, window, choice));
     drop(snapshot);
     let mut done = Refreshed::default();
     let mut failure = None;
@@ -155,7 +227,7 @@ pub async fn run(
             continue;
         }
         let mut transaction = engine.store.begin();
-        let replaced = match replace(engine, &mut transaction, settings, user, cagg, &ranges).await {
+        let replaced = match replace_batch(engine, &mut transaction, settings, user, cagg, &ranges).await {
             Ok(refreshed) => engine.commit(transaction, true).await.map(|()| refreshed),
             Err(e) => Err(e),
         };
@@ -166,7 +238,7 @@ pub async fn run(
             }
             Err(e) if e.sqlstate == "40001" => waiting.push(ranges),
             // A value that cannot be computed is one bucket's: look for it among the halves.
-            Err(e) if e.sqlstate.starts_with("22") => match halves(cagg, &ranges) {
+            Err(e) if e.sqlstate.starts_with("22") || e.sqlstate == OUT_OF_MEMORY => match halves(cagg, &ranges) {
                 Some((earlier, later)) => waiting.extend([later, earlier]),
                 None => drop(failure.get_or_insert(at_bucket(e, cagg, &ranges))),
             },

@@ -6,9 +6,10 @@
 //!
 //! [`stats`] is the shared state of one column: count, sum, average, minimum, maximum, standard deviation and
 //! variance all come from it, so an aggregate over twenty columns keeps twenty states and not a hundred.
-//! Every other aggregate keeps its input ([`collect`]): larger, exact, and it composes too.
+//! Every other aggregate keeps its input ([`collect`], gathered by [`lists`]): larger, exact, and it composes too.
 
 pub mod collect;
+mod lists;
 pub mod stats;
 
 use datafusion::execution::SessionStateBuilder;

@@ -369,14 +369,24 @@ impl TableData {
     /// larger than needed.
     pub fn hull(&self, table: &Table) -> Option<highwater_model::TimeRange> {
         let time = table.hypertable.as_ref()?.time_column;
-        let buffered = self.buffer.iter().filter_map(|rows| {
-            let times = times(rows.column(time)?);
-            let (first, last) = (times.iter().flatten().min()?, times.iter().flatten().max()?);
-            Some((*first, *last))
-        });
+        let buffered = self.buffer.iter().filter_map(|rows| rows.time_hull(time));
         let both = buffered.chain(self.segments.iter().filter_map(|s| s.meta.times));
         let (first, last) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         Some(highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+    }
+
+    /// Roughly how many rows of a hypertable have their time in `range`: as if those of a file were spread evenly.
+    pub fn rows_within(&self, table: &Table, range: TimeRange) -> u64 {
+        let Some(hypertable) = &table.hypertable else { return self.row_count };
+        let buffered = self.buffer.iter().map(|rows| (rows.time_hull(hypertable.time_column), rows.len() as u64));
+        let kept = self.segments.iter().map(|segment| (segment.meta.times, segment.meta.row_count));
+        let share = |(hull, rows): (Option<(i64, i64)>, u64)| {
+            let Some((first, last)) = hull else { return 0.0 };
+            let (start, end) = (range.start.max(first), range.end.min(last.saturating_add(1)));
+            let width = |start: i64, end: i64| (end as f64 - start as f64).max(0.0);
+            rows as f64 * (width(start, end) / width(first, last.saturating_add(1)).max(1.0))
+        };
+        buffered.chain(kept).map(share).sum::<f64>().ceil() as u64
     }
 
     /// The newest finite time of a hypertable's rows. Deleted rows that are still kept may count.

@@ -4,18 +4,18 @@
 //! compose when their input values are kept as a list: states merge by concatenation, and the aggregate
 //! itself finishes a list.
 
+use super::lists;
 use crate::Error;
 use arrow::array::{Array, ArrayRef, AsArray, StructArray};
 use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::execution::session_state::SessionState;
-use datafusion::functions_aggregate::array_agg::array_agg_udaf;
-use datafusion::functions_nested::flatten::flatten_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    AggregateUDF, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::create_physical_sort_expr;
@@ -25,24 +25,17 @@ use std::sync::Arc;
 /// The aggregate over the source's rows that gives the state: a list of structs of the call's arguments.
 pub fn state_expr(call: &AggregateFunction) -> Result<Expr> {
     let mut fields = Vec::new();
-    for (i, expr) in inputs(call).into_iter().enumerate() {
+    for (i, expr) in kept(call) {
         fields.push(Expr::Literal(ScalarValue::from(format!("v{i}")), None));
         fields.push(expr);
     }
     let row = datafusion::functions::core::named_struct().call(fields);
-    Ok(array_agg(row, call.params.filter.clone()))
+    Ok(plain(lists::gather(call.params.distinct), row, call.params.filter.clone()))
 }
 
 /// The aggregate over states that merges them.
-pub fn merge_expr(column: &str) -> Expr {
-    let list = Expr::Column(Column::new_unqualified(column));
-    let present = Box::new(list.clone().is_not_null());
-    array_agg(list, Some(present))
-}
-
-/// What is left to do after [`merge_expr`]: a list of lists becomes a list.
-pub fn merged(lists: Expr) -> Expr {
-    flatten_udf().call(vec![lists])
+pub fn merge_expr(column: &str, distinct: bool) -> Expr {
+    plain(lists::gather_lists(distinct), Expr::Column(Column::new_unqualified(column)), None)
 }
 
 /// The finished value of a state.
@@ -53,23 +46,23 @@ pub fn final_expr(call: &AggregateFunction, input: &DFSchema, state: Expr, sessi
     Ok(Arc::new(ScalarUDF::new_from_impl(finish)).call(vec![state]))
 }
 
-/// The expressions whose values are kept: arguments, then what they are ordered by.
+/// Arguments, then what they are ordered by.
 fn inputs(call: &AggregateFunction) -> Vec<Expr> {
     let order = call.params.order_by.iter().map(|s| s.expr.clone());
     call.params.args.iter().cloned().chain(order).collect()
 }
 
-fn array_agg(expr: Expr, filter: Option<Box<Expr>>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction {
-        func: array_agg_udaf(),
-        params: AggregateFunctionParams {
-            args: vec![expr],
-            distinct: false,
-            filter,
-            order_by: vec![],
-            null_treatment: None,
-        },
-    })
+/// The inputs whose values are kept, with their number: not constants, unless there is nothing else.
+fn kept(call: &AggregateFunction) -> Vec<(usize, Expr)> {
+    let all: Vec<(usize, Expr)> = inputs(call).into_iter().enumerate().collect();
+    let changing: Vec<_> = all.iter().filter(|(_, e)| !e.column_refs().is_empty()).cloned().collect();
+    if changing.is_empty() { all } else { changing }
+}
+
+fn plain(func: Arc<AggregateUDF>, arg: Expr, filter: Option<Box<Expr>>) -> Expr {
+    let params =
+        AggregateFunctionParams { args: vec![arg], distinct: false, filter, order_by: vec![], null_treatment: None };
+    Expr::AggregateFunction(AggregateFunction { func, params })
 }
 
 /// Runs an aggregate over the values of a list.
@@ -85,9 +78,9 @@ struct Finish {
 impl Finish {
     fn new(call: &AggregateFunction, input: &DFSchema, session: &SessionState) -> Result<Self> {
         let inputs = inputs(call);
-        let fields: Vec<Field> = inputs
+        let kept_inputs = kept(call);
+        let fields: Vec<Field> = kept_inputs
             .iter()
-            .enumerate()
             .map(|(i, e)| Ok(Field::new(format!("v{i}"), e.get_type(input)?, true)))
             .collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(fields));
@@ -106,12 +99,11 @@ impl Finish {
             create_physical_sort_expr(&sort, &kept, session.execution_props(), &PhysicalPlanningContext::default())
         });
         let sort = sort.collect::<Result<Vec<_>>>()?;
-        let order = call
-            .params
-            .order_by
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (offset + i, SortOptions { descending: !s.asc, nulls_first: s.nulls_first }));
+        // Where in a kept row it is; what all rows share orders nothing.
+        let order = call.params.order_by.iter().enumerate().filter_map(|(i, s)| {
+            let position = kept_inputs.iter().position(|(input, _)| *input == offset + i)?;
+            Some((position, SortOptions { descending: !s.asc, nulls_first: s.nulls_first }))
+        });
         let order = order.collect();
         let mut builder = AggregateExprBuilder::new(call.func.clone(), args)
             .schema(schema)
@@ -204,9 +196,8 @@ impl ScalarUDFImpl for Finish {
 
 /// The type of a kept state.
 pub fn state_type(call: &AggregateFunction, input: &DFSchema) -> Result<DataType> {
-    let fields: Fields = inputs(call)
+    let fields: Fields = kept(call)
         .iter()
-        .enumerate()
         .map(|(i, e)| Ok(Arc::new(Field::new(format!("v{i}"), e.get_type(input)?, true)) as FieldRef))
         .collect::<Result<_>>()?;
     Ok(DataType::List(Arc::new(Field::new("item", DataType::Struct(fields), true))))

@@ -495,8 +495,9 @@ fn component<'a>(arrays: &'a [ArrayRef], numbers: Numbers, needs: Needs, name: &
 
 fn float_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<FloatCell> {
     let n = arrays[0].as_primitive::<Int64Type>();
-    let mut cells: Vec<FloatCell> =
-        (0..n.len()).map(|i| FloatCell { n: if n.is_valid(i) { n.value(i) } else { 0 }, ..FloatCell::default() }).collect();
+    let mut cells: Vec<FloatCell> = (0..n.len())
+        .map(|i| FloatCell { n: if n.is_valid(i) { n.value(i) } else { 0 }, ..FloatCell::default() })
+        .collect();
     let mut set = |name: &str, set: fn(&mut FloatCell, f64)| {
         let Some(array) = component(arrays, numbers, needs, name) else { return };
         let reals = array.as_primitive_opt::<Float32Type>();
