@@ -288,7 +288,23 @@ impl Store {
     /// * [`Error::Conflict`] – a commit since the transaction's snapshot changed a row it changes, an
     ///   object it changes or writes to, or a bucket it replaces. Try again from a new snapshot.
     /// * [`Error::Duplicate`] – a commit since then added a key that it adds too.
-    pub fn commit(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
+    pub fn commit(self: &Arc<Self>, transaction: Transaction) -> Result<Ticket> {
+        let ticket = self.order(transaction)?;
+        self.log.wake();
+        Ok(ticket)
+    }
+
+    /// As [`Store::commit`], and returns when the commit is durable.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`] and of [`Ticket::wait`].
+    pub fn commit_and_wait(self: &Arc<Self>, transaction: Transaction) -> Result<()> {
+        let ticket = self.order(transaction)?;
+        self.log.wait(&ticket)
+    }
+
+    /// Gives a transaction its place and queues it for the log.
+    fn order(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
         let ticket = Ticket::new();
         if transaction.is_read_only() {
             ticket.complete(Ok(()));

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! commit ──submit──▶ queue ──┐
-//! commit ──submit──▶ queue ──┼─ one thread: encode, one write, one sync ─▶ publish the newest, tell all
+//! commit ──submit──▶ queue ──┼─ one at a time: encode, one write, one sync ─▶ publish the newest, tell all
 //! commit ──submit──▶ queue ──┘
 //! ```
 //!
 //! While one group is being synced the next one gathers, so the number of syncs does not grow with the
-//! number of clients. After an error nothing is acknowledged any more: what the disk holds is unknown
+//! number of clients. Who waits for a commit while nobody writes does so itself, which saves a lone client two
+//! changes of thread; everything else is written by the log's own thread. After an error nothing is acknowledged any more: what the disk holds is unknown
 //! until the next start reads it.
 
 pub mod frame;
@@ -24,7 +25,7 @@ use highwater_model::Lsn;
 use parking_lot::{Condvar, Mutex};
 use record::Bodies;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::error;
@@ -64,6 +65,8 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     writer: Mutex<Writer>,
+    /// Whether something was written that is not synced.
+    is_dirty: AtomicBool,
     bytes: AtomicU64,
     published: Arc<Published>,
 }
@@ -80,14 +83,16 @@ impl Log {
     pub fn start(writer: Writer, published: Arc<Published>) -> Result<Log> {
         let bytes = AtomicU64::new(writer.bytes());
         let (queue, wake, writer) = (Mutex::default(), Condvar::new(), Mutex::new(writer));
-        let shared = Arc::new(Shared { queue, wake, writer, bytes, published });
+        let is_dirty = AtomicBool::new(false);
+        let shared = Arc::new(Shared { queue, wake, writer, is_dirty, bytes, published });
         let run = shared.clone();
         let thread = std::thread::Builder::new().name("highwater-log".to_owned()).spawn(move || run.run());
         let thread = thread.map_err(Error::io("start", "the thread of the log"))?;
         Ok(Log { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Queues a commit. Called under the commit lock, so that the log has the commits' order.
+    /// Queues a commit. Called under the commit lock, so that the log has the commits' order. It is written
+    /// after [`Log::wake`] or [`Log::wait`].
     pub fn submit(&self, commit: Commit) {
         let mut queue = self.shared.queue.lock();
         match queue.refusal() {
@@ -95,12 +100,29 @@ impl Log {
                 drop(queue);
                 commit.ticket.complete(Err(error));
             }
-            None => {
-                queue.commits.push(commit);
-                drop(queue);
-                self.shared.wake.notify_one();
-            }
+            None => queue.commits.push(commit),
         }
+    }
+
+    /// Has the queue written by the log's thread.
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Waits for a queued commit, and writes the queue meanwhile unless somebody does already.
+    pub fn wait(&self, ticket: &Ticket) -> Result<()> {
+        match self.shared.writer.try_lock() {
+            Some(mut writer) => {
+                self.shared.write_queue(&mut writer);
+                drop(writer);
+                // Whoever came meanwhile saw that somebody was writing.
+                if self.shared.is_dirty.load(Ordering::Acquire) || !self.shared.queue.lock().commits.is_empty() {
+                    self.wake();
+                }
+            }
+            None => self.wake(),
+        }
+        ticket.wait()
     }
 
     /// Why no commit is accepted, if none is.
@@ -141,6 +163,8 @@ impl Log {
         {
             error!("the thread of the log panicked");
         }
+        // Somebody may still be writing for himself.
+        drop(self.shared.writer.lock());
     }
 }
 
@@ -153,53 +177,54 @@ impl Queue {
 
 impl Shared {
     fn run(&self) {
-        // Whatever ends this thread, nobody may wait for ever.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.write_groups()));
-        if result.is_err() {
-            self.fail(&Error::Format("the thread of the log panicked".to_owned()));
-        }
-    }
-
-    fn write_groups(&self) {
-        let mut is_dirty = false;
         loop {
-            let commits = {
+            {
                 let mut queue = self.queue.lock();
                 while queue.commits.is_empty() && !queue.stopping {
-                    match is_dirty {
+                    match self.is_dirty.load(Ordering::Acquire) {
                         true if self.wake.wait_for(&mut queue, SYNC_AFTER).timed_out() => break,
                         true => {}
                         false => self.wake.wait(&mut queue),
                     }
                 }
-                if queue.commits.is_empty() && queue.stopping && !is_dirty {
+                let done = queue.commits.is_empty() && !self.is_dirty.load(Ordering::Acquire);
+                if queue.failed.is_some() || (queue.stopping && done) {
                     return;
                 }
-                std::mem::take(&mut queue.commits)
-            };
-            let sync = commits.is_empty() || commits.iter().any(|c| c.synchronous);
-            match self.write(&commits, sync) {
-                Ok(dirty) => {
-                    is_dirty = dirty;
-                    self.acknowledge(commits);
-                }
-                Err(error) => {
-                    self.fail(&error);
-                    commits.iter().for_each(|c| c.ticket.complete(Err(error.clone())));
-                    return;
-                }
+            }
+            self.write_queue(&mut self.writer.lock());
+        }
+    }
+
+    /// Writes what is queued, and syncs it when somebody waits for that; syncs what was left when nothing is.
+    fn write_queue(&self, writer: &mut Writer) {
+        let commits = {
+            let mut queue = self.queue.lock();
+            if queue.failed.is_some() {
+                return;
+            }
+            std::mem::take(&mut queue.commits)
+        };
+        let sync = commits.is_empty() || commits.iter().any(|c| c.synchronous);
+        // Whatever happens here, nobody may wait for ever.
+        let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.write(writer, &commits, sync)));
+        match written.unwrap_or_else(|_| Err(Error::Format("writing the log panicked".to_owned()))) {
+            Ok(()) => self.acknowledge(commits),
+            Err(error) => {
+                self.fail(&error);
+                commits.iter().for_each(|c| c.ticket.complete(Err(error.clone())));
             }
         }
     }
 
-    fn write(&self, commits: &[Commit], sync: bool) -> Result<bool> {
-        let mut writer = self.writer.lock();
+    fn write(&self, writer: &mut Writer, commits: &[Commit], sync: bool) -> Result<()> {
         writer.write(commits.iter().map(|c| (c.lsn, c.ops.as_slice(), &c.bodies)))?;
         if sync {
             writer.sync()?;
         }
         self.bytes.store(writer.bytes(), Ordering::Relaxed);
-        Ok(writer.is_dirty())
+        self.is_dirty.store(writer.is_dirty(), Ordering::Release);
+        Ok(())
     }
 
     fn acknowledge(&self, mut commits: Vec<Commit>) {
