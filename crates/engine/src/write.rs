@@ -225,6 +225,9 @@ fn default_of(column: &Column) -> Result<Expr> {
     }
 }
 
+/// Rows that are inserted without letting others run meanwhile.
+const FEW_ROWS: usize = 256;
+
 /// INSERT.
 pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarValue]) -> Result<Outcome> {
     let target = Target::of_insert(work, insert)?;
@@ -242,8 +245,7 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         return finish(work, &target.table, vec![batch], insert.returning.as_deref(), "INSERT 0").await;
     };
     let source = with_defaults(source, &target)?;
-    let clock = crate::function::context::clockface(planner.state().config_options())?;
-    let mut rows = match values::read(&source, &target.columns, parameters, clock)? {
+    let mut rows = match values::read(&planner, &source, &target.columns, parameters)? {
         Some((arrays, rows)) => {
             let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
             futures::stream::once(async { Ok(batch) }).boxed()
@@ -263,7 +265,11 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         if let Some(batch) = gathered.take(ended)? {
             let batch = match &conflict {
                 None => {
-                    tokio::task::block_in_place(|| work.transaction.insert(&target.table, batch.clone()))?;
+                    // Making way for others takes longer than a few rows do.
+                    match batch.num_rows() > FEW_ROWS {
+                        true => tokio::task::block_in_place(|| work.transaction.insert(&target.table, batch.clone()))?,
+                        false => work.transaction.insert(&target.table, batch.clone())?,
+                    }
                     batch
                 }
                 Some(conflict) => conflict.insert(work, batch)?,

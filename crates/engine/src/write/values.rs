@@ -1,10 +1,12 @@
 //! `VALUES` that are plain literals or parameters, read without planning.
 //!
 //! Most INSERTs are of this kind. PostgreSQL coerces each value to the type of its column by itself, so a literal
-//! is read as COPY reads it; whatever is not a literal or a parameter of just the column's type goes the general
-//! way, through a plan.
+//! is read as COPY reads it, and a parameter or a call like `now()` is taken when it is of just the column's type;
+//! whatever else there is goes the general way, through a plan.
 
 use crate::error::Result;
+use crate::function::context::clockface;
+use crate::query::Planner;
 use crate::text::read::ColumnReader;
 use arrow::array::ArrayRef;
 use datafusion::common::ScalarValue;
@@ -13,40 +15,47 @@ use highwater_model::time::Clockface;
 use highwater_model::{Column, ColumnType};
 use highwater_store::schema::arrow_type;
 
+/// With more rows than this, a plan that is made once costs less than each call by itself.
+const CALLS_ONE_BY_ONE: usize = 16;
+
 /// The columns of the rows, and how many rows there are; `None` when they must be planned.
 ///
 /// # Errors
 /// Those of reading a literal.
 pub fn read(
+    planner: &Planner,
     query: &ast::Query,
     columns: &[Column],
     parameters: &[ScalarValue],
-    clock: Clockface,
 ) -> Result<Option<(Vec<ArrayRef>, usize)>> {
     let SetExpr::Values(values) = query.body.as_ref() else { return Ok(None) };
     let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
     if !plain || values.rows.iter().any(|row| row.content.len() != columns.len()) {
         return Ok(None);
     }
+    let clock = clockface(planner.state().config_options())?;
     let mut arrays = Vec::with_capacity(columns.len());
     for (i, column) in columns.iter().enumerate() {
         let cells = values.rows.iter().map(|row| &row.content[i]);
-        let Some(array) = read_column(cells, column, parameters, clock)? else { return Ok(None) };
+        let few = values.rows.len() <= CALLS_ONE_BY_ONE;
+        let value = |cell| parameter(cell, column, parameters).or_else(|| few.then(|| call(cell, column, planner))?);
+        let array = match cells.clone().map(value).collect::<Option<Vec<ScalarValue>>>() {
+            Some(values) => ScalarValue::iter_to_array(values)?,
+            None => match read_literals(cells, column, clock)? {
+                Some(array) => array,
+                None => return Ok(None),
+            },
+        };
         arrays.push(array);
     }
     Ok(Some((arrays, values.rows.len())))
 }
 
-fn read_column<'a>(
-    cells: impl Iterator<Item = &'a Expr> + Clone,
+fn read_literals<'a>(
+    cells: impl Iterator<Item = &'a Expr>,
     column: &Column,
-    parameters: &[ScalarValue],
     clock: Clockface,
 ) -> Result<Option<ArrayRef>> {
-    let bound: Option<Vec<ScalarValue>> = cells.clone().map(|cell| parameter(cell, column, parameters)).collect();
-    if let Some(bound) = bound {
-        return Ok(Some(ScalarValue::iter_to_array(bound)?));
-    }
     let mut reader = ColumnReader::new(&column.column_type, clock)?;
     let mut number = String::new();
     for cell in cells {
@@ -73,6 +82,15 @@ fn parameter(cell: &Expr, column: &Column, parameters: &[ScalarValue]) -> Option
     let position: usize = name.trim_start_matches('$').parse().ok()?;
     let value = parameters.get(position.checked_sub(1)?)?;
     (value.data_type() == arrow_type(&column.column_type)).then(|| value.clone())
+}
+
+/// The value of a call of a function without arguments; what cannot be planned alone is left to a plan.
+fn call(cell: &Expr, column: &Column, planner: &Planner) -> Option<ScalarValue> {
+    let Expr::Function(function) = cell else { return None };
+    let bare = matches!(&function.args, ast::FunctionArguments::None)
+        || matches!(&function.args, ast::FunctionArguments::List(list) if list.args.is_empty());
+    let value = bare.then(|| planner.constant(cell).ok())??;
+    (value.data_type() == arrow_type(&column.column_type)).then_some(value)
 }
 
 fn literal<'a>(cell: &'a Expr, column: &Column, number: &mut String) -> Option<Literal<'a>> {
