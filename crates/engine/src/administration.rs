@@ -24,6 +24,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use highwater_model::time::{Clockface, Zone};
 use highwater_model::{ContinuousAggregate, Interval, Table, TimeType, refresh as arithmetic};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -247,7 +248,7 @@ fn instant_of(value: &ScalarValue, time_type: TimeType, work: &Work) -> Result<i
         ScalarValue::Date32(Some(d)) => Ok(highwater_store::rows::date_to_micros(*d)),
         ScalarValue::Utf8(Some(text)) => {
             let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
-            let clock = Clockface { zone, now: work.times.transaction };
+            let clock = Clockface::new(zone, work.times.transaction);
             let read = match time_type {
                 TimeType::Timestamptz => highwater_model::time::parse_timestamptz(text, &clock),
                 _ => highwater_model::time::parse_timestamp(text, &clock),
@@ -259,9 +260,9 @@ fn instant_of(value: &ScalarValue, time_type: TimeType, work: &Work) -> Result<i
 }
 
 /// Executes the calls in a query and gives the query with their rows in their places.
-pub async fn execute(work: &mut Work, query: &Query, parameters: &[ScalarValue]) -> Result<Query> {
+pub async fn execute<'a>(work: &mut Work, query: &'a Query, parameters: &[ScalarValue]) -> Result<Cow<'a, Query>> {
     if !mentions(query) {
-        return Ok(query.clone());
+        return Ok(Cow::Borrowed(query));
     }
     let mut query = query.clone();
     names::name_columns(&mut query);
@@ -275,13 +276,13 @@ pub async fn execute(work: &mut Work, query: &Query, parameters: &[ScalarValue])
     }
     let mut places = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(answers.into_iter()) });
-    Ok(query)
+    Ok(Cow::Owned(query))
 }
 
 /// The query with the places of its calls taken by no rows.
-pub fn described(query: &Query) -> Result<Query> {
+pub fn described(query: &Query) -> Result<Cow<'_, Query>> {
     if !mentions(query) {
-        return Ok(query.clone());
+        return Ok(Cow::Borrowed(query));
     }
     let mut query = query.clone();
     names::name_columns(&mut query);
@@ -291,7 +292,7 @@ pub fn described(query: &Query) -> Result<Query> {
     let none: Vec<Rows> = calls.iter().map(|_| Vec::new()).collect();
     let mut places = Vec::new();
     let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(none.into_iter()) });
-    Ok(query)
+    Ok(Cow::Owned(query))
 }
 
 fn find(name: &ast::ObjectName) -> Option<&'static Function> {

@@ -52,10 +52,8 @@ impl Loading {
             [] => table.columns.clone(),
             names => named_columns(table, names.iter().cloned())?,
         };
-        let clock = Clockface {
-            zone: Zone::parse(work.settings.time_zone()).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?,
-            now: work.times.transaction,
-        };
+        let zone = Zone::parse(work.settings.time_zone()).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?;
+        let clock = Clockface::new(zone, work.times.transaction);
         let fields = columns.iter().map(|c| (c.name.clone(), c.column_type.clone()));
         let reader = CopyReader::new(options.clone(), &table.name, fields, clock)?;
         Ok(Loading {

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::function::context::SessionClock;
-use crate::query::StatementTimes;
+use crate::query::{PlanCache, StatementTimes};
 use crate::setting::Settings;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -28,6 +28,10 @@ pub struct Engine {
     /// Its clock.
     pub clock: Arc<dyn highwater_store::Clock>,
     state: SessionState,
+    /// The same for plans that need no physical optimization.
+    plain: SessionState,
+    /// Plans of queries, to be used again.
+    pub plans: PlanCache,
     /// One refresh of an aggregate at a time: a second one would only compute the same and conflict.
     pub refreshing: tokio::sync::Mutex<()>,
 }
@@ -51,29 +55,30 @@ impl Engine {
         options.optimizer.prefer_existing_sort = false;
         let state =
             SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        let state = crate::state::register(state);
+        let plain =
+            SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(Vec::new()).build();
         Ok(Arc::new(Engine {
             name: name.to_owned(),
             databases,
             store,
             clock,
-            state: crate::state::register(state),
+            state,
+            plain,
+            plans: PlanCache::default(),
             refreshing: tokio::sync::Mutex::new(()),
         }))
     }
 
     /// The planning configuration for a statement.
     pub fn state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
-        let mut state = self.state.clone();
-        state.config_mut().options_mut().extensions.insert(SessionClock {
-            transaction_start_micros: times.transaction,
-            statement_start_micros: times.statement,
-        });
-        let zone = settings.time_zone();
-        if zone != "UTC" {
-            state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
-        }
-        // Expressions that are evaluated without a plan know the clock too.
-        state.mark_start_execution();
+        configured(&self.state, settings, times)
+    }
+
+    /// The same for a plan of one partition that needs no physical optimization.
+    pub fn plain_state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
+        let mut state = configured(&self.plain, settings, times);
+        state.config_mut().options_mut().execution.target_partitions = 1;
         state
     }
 
@@ -84,14 +89,31 @@ impl Engine {
 
     /// Commits and waits until it is durable, or with `wait` false only until it is ordered.
     pub async fn commit(&self, transaction: Transaction, wait: bool) -> Result<()> {
-        let ticket = tokio::task::block_in_place(|| transaction.commit())?;
-        if wait {
-            let (sender, receiver) = tokio::sync::oneshot::channel();
-            ticket.on_done(move |result| drop(sender.send(result)));
-            receiver.await.expect("a ticket always completes")?;
+        if transaction.is_read_only() {
+            return Ok(());
         }
+        tokio::task::block_in_place(|| match wait {
+            true => self.store.commit_and_wait(transaction),
+            false => self.store.commit(transaction).map(drop),
+        })?;
         Ok(())
     }
+}
+
+fn configured(state: &SessionState, settings: &Settings, times: StatementTimes) -> SessionState {
+    let mut state = state.clone();
+    state
+        .config_mut()
+        .options_mut()
+        .extensions
+        .insert(SessionClock { transaction_start_micros: times.transaction, statement_start_micros: times.statement });
+    let zone = settings.time_zone();
+    if zone != "UTC" {
+        state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
+    }
+    // Expressions that are evaluated without a plan know the clock too.
+    state.mark_start_execution();
+    state
 }
 
 fn threads() -> usize {

@@ -7,6 +7,8 @@
 //! A [`Planner`] is made for one statement: it holds the version that the statement sees, so every name it
 //! resolves and every row it reads are as of one commit.
 
+mod cache;
+
 use crate::database::Engine;
 use crate::session::RowStream;
 use crate::setting::Settings;
@@ -28,11 +30,14 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{ContinuousAggregate, Table, TableId, TableKind};
+use highwater_model::{CaggId, ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+
+pub use cache::PlanCache;
 
 /// Scans of fewer rows than this are not worth a second thread.
 const PARALLEL_ROWS: u64 = 200_000;
@@ -46,12 +51,15 @@ pub struct Planner {
     version: Version,
     settings: Settings,
     user: String,
+    times: StatementTimes,
     state: SessionState,
     row_ids: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     depth: AtomicUsize,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
     known: OnceLock<Arc<information::Known>>,
+    /// Aggregates that plans of this planner read.
+    reads: Mutex<Vec<CaggId>>,
 }
 
 impl Planner {
@@ -72,10 +80,12 @@ impl Planner {
             state,
             settings: settings.clone(),
             user: user.to_owned(),
+            times,
             row_ids: false,
             overrides: HashMap::new(),
             depth: AtomicUsize::new(0),
             known: OnceLock::new(),
+            reads: Mutex::default(),
         }
     }
 
@@ -203,16 +213,21 @@ impl Planner {
             true => plan,
             false => plan.with_param_values(ParamValues::from(parameters.to_vec()))?,
         };
+        information::apply::physical(&plan, &self.state_for(&plan)).await
+    }
+
+    /// The configuration to make a plan physical with.
+    fn state_for(&self, plan: &LogicalPlan) -> SessionState {
         let mut state = self.state.clone();
-        if scanned_rows(&plan) < PARALLEL_ROWS {
+        if scanned_rows(plan) < PARALLEL_ROWS {
             state.config_mut().options_mut().execution.target_partitions = 1;
         }
-        let physical = information::apply::physical(&plan, &state).await?;
-        Ok(physical.transform_up(let_others_in)?.data)
+        state
     }
 
     /// Runs a physical plan.
     pub fn stream(&self, physical: Arc<dyn ExecutionPlan>) -> Result<RowStream> {
+        let physical = physical.transform_up(let_others_in)?.data;
         let stream = execute_stream(physical, self.state.task_ctx())?;
         Ok(stream.map_err(Error::from).boxed())
     }
@@ -243,6 +258,7 @@ impl Planner {
         match self.resolve(parts)? {
             Relation::Table(table) => self.table_source(&table),
             Relation::Cagg(cagg) => {
+                self.reads.lock().push(cagg.id);
                 let plan = self.nested(|| realtime::plan(self, &cagg))?;
                 Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(cagg.query.clone())))))
             }
@@ -422,6 +438,23 @@ fn let_others_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Exe
     }
 }
 
+/// Whether an optimized plan is one scan and what is done to its rows one after another. Made physical with one
+/// partition, there is nothing left to optimize in it.
+fn is_straight(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(p) => is_straight(&p.input),
+        LogicalPlan::Filter(f) => is_straight(&f.input),
+        LogicalPlan::Sort(s) => is_straight(&s.input),
+        LogicalPlan::Limit(l) => is_straight(&l.input),
+        LogicalPlan::SubqueryAlias(a) => is_straight(&a.input),
+        LogicalPlan::EmptyRelation(_) => true,
+        LogicalPlan::TableScan(scan) => {
+            source_as_provider(&scan.source).is_ok_and(|provider| StoreTable::of(provider.as_ref()).is_some())
+        }
+        _ => false,
+    }
+}
+
 /// Roughly how many rows a plan reads from the store.
 fn scanned_rows(plan: &LogicalPlan) -> u64 {
     let mut rows = 0;
@@ -429,10 +462,7 @@ fn scanned_rows(plan: &LogicalPlan) -> u64 {
         if let LogicalPlan::TableScan(scan) = node
             && let Ok(provider) = source_as_provider(&scan.source)
         {
-            rows += match (provider.as_ref() as &dyn std::any::Any).downcast_ref::<StoreTable>() {
-                Some(table) => table.row_count(),
-                None => 0,
-            };
+            rows += StoreTable::of(provider.as_ref()).map_or(0, StoreTable::row_count);
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -65,7 +65,7 @@ pub fn table(planner: &Planner, cagg: &ContinuousAggregate) -> Result<Arc<Table>
 }
 
 /// The pending buckets that rows or frozen states may lie in, whole.
-fn dirty(planner: &Planner, cagg: &ContinuousAggregate) -> RangeSet {
+pub fn dirty(planner: &Planner, cagg: &ContinuousAggregate) -> RangeSet {
     let version = planner.version();
     let data = version.cagg(cagg.id);
     let aligned: RangeSet = data.pending.ranges().iter().map(|range| cagg.bucket.align_out(range)).collect();

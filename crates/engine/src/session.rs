@@ -56,6 +56,8 @@ pub struct Prepared {
     /// that PostgreSQL type; otherwise its Arrow type tells.
     pub columns: Option<SchemaRef>,
     statement: Statement,
+    /// What it was read from.
+    text: Arc<str>,
 }
 
 /// What executing a statement gives.
@@ -162,7 +164,7 @@ impl Session {
             Statement::Sql(sql) => administration::untyped(sql.as_ref(), &[]),
             _ => Vec::new(),
         };
-        Ok(Arc::new(Prepared { parameters, columns: None, statement }))
+        Ok(Arc::new(Prepared { parameters, columns: None, statement, text: sql.into() }))
     }
 
     /// Reads one statement and finds the types of its parameters and result.
@@ -173,26 +175,26 @@ impl Session {
     /// As executing it would give for names and types; 25P02 in a failed block.
     pub async fn prepare(&mut self, sql: &str, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
         let statement = parse::parse(sql)?;
-        self.describe(statement, types)
+        self.describe(statement, sql.into(), types)
     }
 
-    fn describe(&mut self, statement: Statement, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
+    fn describe(&mut self, statement: Statement, text: Arc<str>, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
         self.check_not_failed(&statement)?;
         if let Some(columns) = session_columns(&statement) {
-            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns: Some(columns), statement }));
+            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns: Some(columns), statement, text }));
         }
         if let Statement::Sql(sql) = &statement
             && let ast::Statement::Execute { name: Some(name), .. } = sql.as_ref()
             && let Some((prepared, _)) = self.prepared.get(&name.to_string().to_lowercase())
         {
             let columns = prepared.columns.clone();
-            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns, statement }));
+            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns, statement, text }));
         }
         let mut work = self.begin_work();
-        let described = work.describe(&statement, types);
+        let described = work.describe(&statement, &text, types);
         self.end_work(work);
         let (parameters, columns) = described?;
-        Ok(Arc::new(Prepared { parameters, columns: columns.map(|c| names::displayed(&c)), statement }))
+        Ok(Arc::new(Prepared { parameters, columns: columns.map(|c| names::displayed(&c)), statement, text }))
     }
 
     /// Executes a prepared statement. Outside of a block it is a transaction of its own, durable before
@@ -205,7 +207,7 @@ impl Session {
         let token = CancellationToken::new();
         *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
         let limit = Limit::new(token, self.settings.statement_timeout().map(Duration::from_millis));
-        let result = self.execute_now(&prepared.statement, parameters, &limit).await;
+        let result = self.execute_now(prepared, parameters, &limit).await;
         if result.is_err() {
             self.fail();
         }
@@ -218,12 +220,8 @@ impl Session {
     }
 
     /// What computes can be stopped; what commits cannot, or nobody would know whether it did.
-    async fn execute_now(
-        &mut self,
-        statement: &Statement,
-        parameters: Vec<Parameter>,
-        limit: &Limit,
-    ) -> Result<Outcome> {
+    async fn execute_now(&mut self, prepared: &Prepared, parameters: Vec<Parameter>, limit: &Limit) -> Result<Outcome> {
+        let statement = &prepared.statement;
         self.check_not_failed(statement)?;
         if let Statement::Sql(sql) = statement
             && let Some(outcome) = Box::pin(self.control(sql, limit)).await?
@@ -237,7 +235,7 @@ impl Session {
         }
         for attempt in 1.. {
             let mut work = self.begin_work();
-            let result = limit.hold(Box::pin(work.run(statement, &parameters))).await.flatten();
+            let result = limit.hold(Box::pin(work.run(statement, &prepared.text, &parameters))).await.flatten();
             let notices = std::mem::take(&mut work.notices);
             self.settings = work.settings.clone();
             let in_block = self.block.is_some();
@@ -372,7 +370,8 @@ impl Session {
                     .iter()
                     .map(|t| Ok(Some(highwater_store::schema::arrow_type(&types::column_type(t)?))))
                     .collect::<Result<Vec<_>>>()?;
-                let prepared = self.describe(Statement::Sql(statement.clone()), &types)?;
+                let text = statement.to_string().into();
+                let prepared = self.describe(Statement::Sql(statement.clone()), text, &types)?;
                 if self.prepared.insert(parse::ident(name), (prepared, types)).is_some() {
                     return Err(Error::new("42P05", format!("prepared statement \"{name}\" already exists")));
                 }
@@ -389,7 +388,7 @@ impl Session {
                 let planner = work.planner();
                 let values: Result<Vec<ScalarValue>> = parameters.iter().map(|p| planner.constant(p)).collect();
                 self.end_work(work);
-                Box::pin(self.execute_now(&prepared.statement, values?, limit)).await.map(Some)
+                Box::pin(self.execute_now(&prepared, values?, limit)).await.map(Some)
             }
             Sql::Deallocate { name, .. } => {
                 match parse::ident(name) {

@@ -26,7 +26,7 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::stream;
-use highwater_model::{ColumnId, RangeSet, Table};
+use highwater_model::{ColumnId, RangeSet, Table, TableId};
 use highwater_store::{Scan, ScanUnit, TableData};
 use std::collections::VecDeque;
 use std::fmt;
@@ -74,6 +74,22 @@ impl StoreTable {
     /// Only the rows whose time is in `times`.
     pub fn within(mut self, times: RangeSet) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// A provider as the table that it is, if it is one.
+    pub fn of(provider: &dyn TableProvider) -> Option<&StoreTable> {
+        (provider as &dyn std::any::Any).downcast_ref()
+    }
+
+    /// Which table it is.
+    pub fn table_id(&self) -> TableId {
+        self.table.id
+    }
+
+    /// The same columns and times of other rows of the table.
+    pub fn with_data(mut self, data: Arc<TableData>) -> Self {
+        self.data = data;
         self
     }
 

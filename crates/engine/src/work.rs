@@ -14,8 +14,9 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
-use highwater_model::{CatalogChange, ContinuousAggregate, Table, TableKind};
+use highwater_model::{CatalogChange, Clockface, ContinuousAggregate, Table, TableKind};
 use highwater_store::Transaction;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a statement works with.
@@ -114,16 +115,26 @@ impl Work {
     pub fn describe(
         &mut self,
         statement: &Statement,
+        text: &Arc<str>,
         types: &[Option<DataType>],
     ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
         match sql.as_ref() {
             ast::Statement::Query(query) => {
+                let planner = self.planner();
+                if let Some(kept) = planner.kept(text, types) {
+                    return Ok((kept.parameters.clone(), Some(kept.columns.clone())));
+                }
+                let clock_reads = Clockface::times_read();
                 let planned = administration::described(query)?;
-                let plan = self.planner().plan_query(&planned, types)?;
+                let plan = planner.plan_query(&planned, types)?;
                 let mut parameters = parameters_of(&plan, types)?;
-                // Those of functions that are executed before planning are not in the plan.
-                parameters.resize(parameters.len().max(administration::placeholders(query.as_ref())), DataType::Utf8);
+                match planned {
+                    Cow::Borrowed(_) => drop(planner.keep(text, types, parameters.clone(), &plan, clock_reads)),
+                    // Those of functions that are executed before planning are not in the plan.
+                    Cow::Owned(_) => parameters
+                        .resize(parameters.len().max(administration::placeholders(query.as_ref())), DataType::Utf8),
+                }
                 Ok((parameters, Some(Arc::new(plan.schema().as_arrow().clone()))))
             }
             ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
@@ -137,11 +148,16 @@ impl Work {
     }
 
     /// Executes a statement.
-    pub async fn run(&mut self, statement: &Statement, parameters: &[ScalarValue]) -> Result<Outcome> {
+    ///
+    /// * `text` – what it was read from.
+    pub async fn run(&mut self, statement: &Statement, text: &Arc<str>, parameters: &[ScalarValue]) -> Result<Outcome> {
         match statement {
             Statement::Empty => Ok(Outcome::Empty),
             Statement::Nothing(tag) => Ok(Outcome::Done((*tag).to_owned())),
-            Statement::Sql(sql) => self.run_sql(sql, parameters).await,
+            Statement::Sql(sql) => match sql.as_ref() {
+                ast::Statement::Query(query) => self.query(query, text, parameters).await,
+                other => self.run_sql(other, parameters).await,
+            },
             Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
@@ -159,16 +175,34 @@ impl Work {
         }
     }
 
+    async fn query(&mut self, query: &ast::Query, text: &Arc<str>, parameters: &[ScalarValue]) -> Result<Outcome> {
+        let types = types_of(parameters);
+        let planner = self.planner();
+        if let Some(kept) = planner.kept(text, &types) {
+            let rows = planner.stream(planner.bound(&kept, parameters).await?)?;
+            return Ok(Outcome::Rows { columns: kept.columns.clone(), rows, tag: "SELECT" });
+        }
+        let executed = administration::execute(self, query, parameters).await?;
+        let planner = self.planner();
+        let clock_reads = Clockface::times_read();
+        let plan = planner.plan_query(&executed, &types)?;
+        let columns = Arc::new(plan.schema().as_arrow().clone());
+        let kept = match executed {
+            Cow::Borrowed(_) => {
+                planner.keep(text, &types, parameters.iter().map(ScalarValue::data_type).collect(), &plan, clock_reads)
+            }
+            Cow::Owned(_) => None,
+        };
+        let physical = match kept {
+            Some(kept) => planner.bound(&kept, parameters).await?,
+            None => planner.physical(plan, parameters).await?,
+        };
+        Ok(Outcome::Rows { columns, rows: planner.stream(physical)?, tag: "SELECT" })
+    }
+
     async fn run_sql(&mut self, statement: &ast::Statement, parameters: &[ScalarValue]) -> Result<Outcome> {
         use ast::Statement as Sql;
         match statement {
-            Sql::Query(query) => {
-                let query = administration::execute(self, query, parameters).await?;
-                let planner = self.planner();
-                let plan = planner.plan_query(&query, &types_of(parameters))?;
-                let columns = Arc::new(plan.schema().as_arrow().clone());
-                Ok(Outcome::Rows { columns, rows: planner.run(plan, parameters).await?, tag: "SELECT" })
-            }
             Sql::Insert(insert) => write::insert(self, insert, parameters).await,
             Sql::Update(update) => write::update(self, update, parameters).await,
             Sql::Delete(delete) => write::delete(self, delete, parameters).await,

@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_daily_refresh_recomputes_the_short_and_the_long_day_whole() {
         use crate::time::{Clockface, Zone, parse_timestamptz};
-        let clock = Clockface { zone: Zone::parse("Europe/Berlin").unwrap(), now: 0 };
+        let clock = Clockface::new(Zone::parse("Europe/Berlin").unwrap(), 0);
         let at = |text| parse_timestamptz(text, &clock).unwrap();
         let width = crate::Interval::parse("1 day").unwrap();
         let day =

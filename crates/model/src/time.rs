@@ -32,6 +32,8 @@ pub use format::{
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use zone::Zone;
 
+use std::cell::Cell;
+
 /// Microseconds in a second.
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Microseconds in a minute.
@@ -55,13 +57,33 @@ pub const DATE_MAX: i32 = 2_145_042_905;
 pub struct Clockface {
     /// The session time zone.
     pub zone: Zone,
-    /// The start of the transaction, in microseconds since 1970 UTC.
-    pub now: i64,
+    now: i64,
+}
+
+thread_local! {
+    static READ: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Clockface {
     /// A clock in UTC that shows the beginning of 1970.
     pub const EPOCH: Clockface = Clockface { zone: Zone::UTC, now: 0 };
+
+    /// A clock in `zone` that shows `now`, the start of the transaction in microseconds since 1970 UTC.
+    pub fn new(zone: Zone, now: i64) -> Self {
+        Clockface { zone, now }
+    }
+
+    /// The start of the transaction, in microseconds since 1970 UTC.
+    pub fn now(&self) -> i64 {
+        READ.set(READ.get() + 1);
+        self.now
+    }
+
+    /// How often any clock was read on this thread. When it is the same before and after some work, its
+    /// result would be the same at any other time.
+    pub fn times_read() -> u64 {
+        READ.get()
+    }
 }
 
 /// Why a text is not a time, or a computation has no result. Worded as PostgreSQL does.

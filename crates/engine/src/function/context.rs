@@ -55,11 +55,6 @@ impl ExtensionOptions for SessionClock {
     }
 }
 
-/// The times in a configuration; without [`SessionClock`] both are the beginning of 1970.
-pub fn session_clock(config: &ConfigOptions) -> SessionClock {
-    config.extensions.get::<SessionClock>().copied().unwrap_or_default()
-}
-
 /// The session's zone, from `execution.time_zone`, and the start of its transaction.
 ///
 /// # Errors
@@ -69,5 +64,15 @@ pub fn clockface(config: &ConfigOptions) -> Result<Clockface> {
         None | Some("UTC" | "") => Zone::UTC,
         Some(name) => Zone::parse(name)?,
     };
-    Ok(Clockface { zone, now: session_clock(config).transaction_start_micros })
+    Ok(Clockface::new(zone, session_clock(config).transaction_start_micros))
+}
+
+/// A clock that stands at the start of the statement.
+pub fn statement_clock(config: &ConfigOptions) -> Clockface {
+    Clockface::new(Zone::UTC, session_clock(config).statement_start_micros)
+}
+
+/// The times in a configuration; without [`SessionClock`] both are the beginning of 1970.
+fn session_clock(config: &ConfigOptions) -> SessionClock {
+    config.extensions.get::<SessionClock>().copied().unwrap_or_default()
 }

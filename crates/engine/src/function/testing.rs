@@ -119,7 +119,7 @@ fn name_columns(statement: &mut ast::Statement) {
 }
 
 async fn answer(zone: &str, sql: &str) -> Result<String> {
-    let clock = Clockface { zone: Zone::parse(zone)?, now: NOW };
+    let clock = Clockface::new(Zone::parse(zone)?, NOW);
     let mut options = ConfigOptions::new();
     options.execution.time_zone = Some(zone.to_owned());
     options.sql_parser.parse_float_as_decimal = true;

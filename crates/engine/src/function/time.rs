@@ -1,6 +1,6 @@
 //! Functions of dates, times and intervals.
 
-use super::context::session_clock;
+use super::context::statement_clock;
 use super::define::{Call, Overload, function, takes};
 use crate::error::{Error, Result};
 use crate::operator::kernel::{Argument, map, map_all, null, rowwise, single, zip};
@@ -132,11 +132,11 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
 }
 
 fn transaction_start(call: &Call) -> Result<ColumnarValue> {
-    single::<TimestampMicrosecondType>(Some(session_clock(call.config).transaction_start_micros), call.out)
+    single::<TimestampMicrosecondType>(Some(call.clock()?.now()), call.out)
 }
 
 fn statement_start(call: &Call) -> Result<ColumnarValue> {
-    single::<TimestampMicrosecondType>(Some(session_clock(call.config).statement_start_micros), call.out)
+    single::<TimestampMicrosecondType>(Some(statement_clock(call.config).now()), call.out)
 }
 
 fn wall_clock_micros() -> i64 {
@@ -155,17 +155,17 @@ fn time_of_day(call: &Call) -> Result<ColumnarValue> {
 
 fn current_date(call: &Call) -> Result<ColumnarValue> {
     let clock = call.clock()?;
-    single::<Date32Type>(Some(date_from_timestamp(clock.zone.to_local(clock.now))), call.out)
+    single::<Date32Type>(Some(date_from_timestamp(clock.zone.to_local(clock.now()))), call.out)
 }
 
 fn local_timestamp(call: &Call) -> Result<ColumnarValue> {
     let clock = call.clock()?;
-    single::<TimestampMicrosecondType>(Some(clock.zone.to_local(clock.now)), call.out)
+    single::<TimestampMicrosecondType>(Some(clock.zone.to_local(clock.now())), call.out)
 }
 
 fn local_time(call: &Call) -> Result<ColumnarValue> {
     let clock = call.clock()?;
-    single::<Time64MicrosecondType>(Some(split_days(clock.zone.to_local(clock.now)).1), call.out)
+    single::<Time64MicrosecondType>(Some(split_days(clock.zone.to_local(clock.now())).1), call.out)
 }
 
 /// The zone that an argument of `timezone` names, or the offset that it is.
@@ -353,7 +353,7 @@ fn age_between(call: &Call) -> Result<ColumnarValue> {
 /// From a time to the beginning of today.
 fn age_of(call: &Call) -> Result<ColumnarValue> {
     let (zone, clock) = (zone_for(call, &call.args[0])?, call.clock()?);
-    let now = clock.zone.to_local(clock.now);
+    let now = clock.zone.to_local(clock.now());
     let today = now - split_days(now).1;
     map::<TimestampMicrosecondType, IntervalMonthDayNanoType>(&Argument::new(&call.args[0])?, call.out, |t| {
         interval_to_arrow(&age(today, zone.to_local(t))?)

@@ -60,7 +60,8 @@ fn is_subquery(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
 }
 
-fn has_subquery(plan: &LogicalPlan) -> bool {
+/// Whether a plan has an expression that is a subquery.
+pub fn has_subquery(plan: &LogicalPlan) -> bool {
     let found = plan.exists(|node| {
         let mut found = false;
         node.apply_expressions(|expr| {

@@ -299,7 +299,7 @@ mod tests {
     fn days_are_added_on_the_wall_clock_and_hours_in_elapsed_time() {
         let zone = Zone::parse("Europe/Berlin").unwrap();
         let check = |time: &str, added: &str, expected: &str| {
-            let time_micros = parse_timestamptz(time, &Clockface { zone, now: 0 }).unwrap();
+            let time_micros = parse_timestamptz(time, &Clockface::new(zone, 0)).unwrap();
             let moved = timestamptz_plus_interval(time_micros, &interval(added), &zone).unwrap();
             assert_eq!(format_timestamptz(moved, &zone), expected, "{time} + {added}");
         };

@@ -85,7 +85,7 @@ impl Connection<'_> {
             )
             .into());
         }
-        let clock = Clockface { zone: self.zone(), now: chrono::Utc::now().timestamp_micros() };
+        let clock = Clockface::new(self.zone(), chrono::Utc::now().timestamp_micros());
         let mut parameters = Vec::with_capacity(given);
         for (index, value) in bind.parameters.iter().enumerate() {
             let data_type = &statement.prepared.parameters[index];

@@ -1,0 +1,257 @@
+//! Queries that were planned, to be executed again.
+//!
+//! ```text
+//! text, types ─▶ kept plan ─▶ holds? ─▶ bind: this version's rows, parameters, the time ─▶ physical plan
+//!                    ▲           │ no
+//!                    └── plan ◀──┘
+//! ```
+//!
+//! A kept plan is optimized, with parameters still open, and shared by all sessions of a database. It depends on
+//! the catalog and on which buckets of the aggregates it reads are pending, and is planned anew when either
+//! changed. Of the rows and of the time it knows nothing: rows are bound to each scan, `now()` and its like
+//! are parameters without a number.
+
+use super::{PARALLEL_ROWS, Planner, is_straight, scanned_rows};
+use crate::realtime;
+use crate::table::StoreTable;
+use crate::{Result, information};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
+use datafusion::physical_plan::ExecutionPlan;
+use highwater_model::{CaggId, Catalog, Clockface, RangeSet};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many plans are kept. The one that was not used for longest leaves.
+const KEPT: usize = 1024;
+
+/// What a plan is kept under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    text: Arc<str>,
+    types: Vec<Option<DataType>>,
+    user: String,
+    search_path: String,
+    time_zone: String,
+}
+
+/// Plans by the text of their queries.
+#[derive(Debug, Default)]
+pub struct PlanCache {
+    plans: Mutex<HashMap<Key, (Arc<Kept>, u64)>>,
+    clock: AtomicU64,
+}
+
+/// A planned query.
+#[derive(Debug)]
+pub struct Kept {
+    /// Types of `$1`, `$2`, …
+    pub parameters: Vec<DataType>,
+    /// Columns of its result.
+    pub columns: SchemaRef,
+    catalog: Arc<Catalog>,
+    reads: Vec<Read>,
+    plan: LogicalPlan,
+    /// What is asked anew at each execution, by the placeholder that stands for it.
+    asked: Vec<(String, Expr)>,
+}
+
+/// What a plan knows of an aggregate that it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    cagg: CaggId,
+    dirty: RangeSet,
+    frozen: RangeSet,
+}
+
+impl Read {
+    /// What there is to know of an aggregate in the planner's version; `None` when it is gone.
+    pub fn of(planner: &Planner, cagg: CaggId) -> Option<Read> {
+        let version = planner.version();
+        let definition = version.catalog().caggs.get(&cagg)?;
+        let frozen = version.cagg(cagg).frozen.clone();
+        Some(Read { cagg, dirty: realtime::dirty(planner, definition), frozen })
+    }
+}
+
+impl PlanCache {
+    fn find(&self, key: &Key) -> Option<Arc<Kept>> {
+        let mut plans = self.plans.lock();
+        let (kept, used) = plans.get_mut(key)?;
+        *used = self.clock.fetch_add(1, Ordering::Relaxed);
+        Some(kept.clone())
+    }
+
+    fn keep(&self, key: Key, kept: Arc<Kept>) {
+        let mut plans = self.plans.lock();
+        if plans.len() >= KEPT
+            && !plans.contains_key(&key)
+            && let Some(oldest) = plans.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone())
+        {
+            plans.remove(&oldest);
+        }
+        plans.insert(key, (kept, self.clock.fetch_add(1, Ordering::Relaxed)));
+    }
+}
+
+impl Planner {
+    /// The kept plan of a query, if it still holds for what this planner sees.
+    pub fn kept(&self, text: &Arc<str>, types: &[Option<DataType>]) -> Option<Arc<Kept>> {
+        let kept = self.engine.plans.find(&self.key(text, types))?;
+        let holds = Arc::ptr_eq(&kept.catalog, self.version.catalog())
+            && kept.reads.iter().all(|read| Read::of(self, read.cagg).as_ref() == Some(read));
+        holds.then_some(kept)
+    }
+
+    /// Optimizes a plan that was just made from a query, to be kept and executed now; `None` when the plan
+    /// knows something that may be different the next time.
+    ///
+    /// * `parameters` – the types of its parameters, those included that `types` leaves open.
+    /// * `clock_reads` – [`Clockface::times_read`] before planning began.
+    pub fn keep(
+        &self,
+        text: &Arc<str>,
+        types: &[Option<DataType>],
+        parameters: Vec<DataType>,
+        plan: &LogicalPlan,
+        clock_reads: u64,
+    ) -> Option<Arc<Kept>> {
+        let columns = Arc::new(plan.schema().as_arrow().clone());
+        let (plan, asked) = ask_later(plan.clone()).ok()?;
+        let plan = self.state.optimize(&plan).ok()?;
+        // The system's own views and functions answer from the version they were made for.
+        let lasts = self.known.get().is_none() && reads_only_tables(&plan) && !information::apply::has_subquery(&plan);
+        if !lasts || Clockface::times_read() != clock_reads {
+            return None;
+        }
+        let reads = self.reads.lock().iter().map(|cagg| Read::of(self, *cagg)).collect::<Option<Vec<_>>>()?;
+        let kept = Arc::new(Kept { parameters, columns, catalog: self.version.catalog().clone(), reads, plan, asked });
+        self.engine.plans.keep(self.key(text, types), kept.clone());
+        Some(kept)
+    }
+
+    /// Makes a physical plan of a kept one: with the rows of this version, these parameters, and this time.
+    pub async fn bound(&self, kept: &Kept, parameters: &[ScalarValue]) -> Result<Arc<dyn ExecutionPlan>> {
+        let numbered = parameters.iter().enumerate().map(|(i, value)| (format!("${}", i + 1), value.clone()));
+        let mut values: HashMap<String, ScalarValue> = numbered.collect();
+        for (id, question) in &kept.asked {
+            values.insert(id.clone(), self.constant_of(question)?);
+        }
+        let plan = kept.plan.clone().transform_up(|node| self.bind(node, &values))?.data;
+        let state = match is_straight(&plan) && scanned_rows(&plan) < PARALLEL_ROWS {
+            true => self.engine.plain_state(&self.settings, self.times),
+            false => self.state_for(&plan),
+        };
+        Ok(state.query_planner().create_physical_plan(&plan, &state).await?)
+    }
+
+    fn key(&self, text: &Arc<str>, types: &[Option<DataType>]) -> Key {
+        Key {
+            text: text.clone(),
+            types: types.to_vec(),
+            user: self.user.clone(),
+            search_path: self.search_path().join(","),
+            time_zone: self.settings.time_zone().to_owned(),
+        }
+    }
+
+    fn bind(&self, node: LogicalPlan, values: &HashMap<String, ScalarValue>) -> DfResult<Transformed<LogicalPlan>> {
+        let node = match node {
+            LogicalPlan::TableScan(mut scan) => {
+                let provider = source_as_provider(&scan.source)?;
+                if let Some(table) = StoreTable::of(provider.as_ref()) {
+                    let data = self.version.table(table.table_id());
+                    scan.source = provider_as_source(Arc::new(table.clone().with_data(data)));
+                }
+                LogicalPlan::TableScan(scan)
+            }
+            other => other,
+        };
+        if values.is_empty() {
+            return Ok(Transformed::yes(node));
+        }
+        let preserved = NamePreserver::new(&node);
+        let bound = node.map_expressions(|expr| {
+            if !expr.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))? {
+                return Ok(Transformed::no(expr));
+            }
+            let name = preserved.save(&expr);
+            let bound = expr.transform_up(|e| match e {
+                Expr::Placeholder(Placeholder { id, field }) => match values.get(&id) {
+                    Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+                    None => Ok(Transformed::no(Expr::Placeholder(Placeholder { id, field }))),
+                },
+                other => Ok(Transformed::no(self.folded(other))),
+            })?;
+            Ok(bound.update_data(|expr| name.restore(expr)))
+        })?;
+        match bound.transformed {
+            true => Ok(Transformed::yes(bound.data.recompute_schema()?)),
+            false => Ok(Transformed::yes(bound.data)),
+        }
+    }
+
+    /// The value of an expression over nothing but constants, so that a scan can look only where it has to.
+    fn folded(&self, expr: Expr) -> Expr {
+        let steady = match &expr {
+            Expr::ScalarFunction(f) => f.func.signature().volatility != Volatility::Volatile && !f.args.is_empty(),
+            Expr::Cast(_) | Expr::BinaryExpr(_) | Expr::Negative(_) => true,
+            _ => false,
+        };
+        let mut constant = steady;
+        let looked = expr.apply_children(|child| {
+            constant &= matches!(child, Expr::Literal(..));
+            Ok(TreeNodeRecursion::Continue)
+        });
+        match constant && looked.is_ok() {
+            // What cannot be computed fails when it is executed, if it is.
+            true => self.constant_of(&expr).map_or(expr, |value| Expr::Literal(value, None)),
+            false => expr,
+        }
+    }
+}
+
+/// Puts a placeholder wherever a plan asks for something that only the moment of execution tells.
+fn ask_later(plan: LogicalPlan) -> DfResult<(LogicalPlan, Vec<(String, Expr)>)> {
+    let mut asked: Vec<(String, Expr)> = Vec::new();
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let preserved = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = preserved.save(&expr);
+            let later = expr.transform_up(|e| {
+                let stands_for = match &e {
+                    Expr::ScalarFunction(ScalarFunction { func, args })
+                        if args.is_empty() && func.signature().volatility == Volatility::Stable =>
+                    {
+                        format!("${}", func.name())
+                    }
+                    _ => return Ok(Transformed::no(e)),
+                };
+                let (_, field) = e.to_field(&datafusion::common::DFSchema::empty())?;
+                if !asked.iter().any(|(id, _)| *id == stands_for) {
+                    asked.push((stands_for.clone(), e));
+                }
+                Ok(Transformed::yes(Expr::Placeholder(Placeholder::new_with_field(stands_for, Some(field)))))
+            })?;
+            Ok(later.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    Ok((plan.data, asked))
+}
+
+/// Whether every scan of a plan is of rows of the store.
+fn reads_only_tables(plan: &LogicalPlan) -> bool {
+    let other = plan.exists(|node| match node {
+        LogicalPlan::TableScan(scan) => Ok(StoreTable::of(source_as_provider(&scan.source)?.as_ref()).is_none()),
+        _ => Ok(false),
+    });
+    matches!(other, Ok(false))
+}
