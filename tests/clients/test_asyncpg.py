@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from decimal import Decimal
 
 import asyncpg
@@ -126,6 +127,26 @@ async def test_several_connections_at_once(connection):
 
         await asyncio.gather(*(write(sensor) for sensor in range(4)))
     equal(await connection.fetchval("SELECT count(*) FROM shared"), 40)
+
+
+async def test_json_and_lengths(connection):
+    await connection.execute("CREATE TABLE documents (id int, j jsonb, v varchar(5), c char(3))")
+    statement = await connection.prepare("INSERT INTO documents VALUES ($1, $2, $3, $4)")
+    equal([kind.name for kind in statement.get_parameters()], ["int4", "jsonb", "varchar", "bpchar"])
+    await statement.fetch(1, '{"b":1,"aa":2,"a":[1, 2]}', "ab", "x")
+    equal(await connection.fetchval("SELECT j FROM documents"), '{"a": [1, 2], "b": 1, "aa": 2}')
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+    statement = await connection.prepare("INSERT INTO documents VALUES ($1, $2, $3, $4)")
+    await statement.fetch(2, {"z": 1}, "ab", "x  ")
+    rows = await connection.fetch("SELECT id, j, c FROM documents WHERE j @> $1 AND c = $2", {"z": 1}, "x ")
+    equal([tuple(row) for row in rows], [(2, {"z": 1}, "x  ")])
+    equal(await connection.fetchval("SELECT jsonb_agg(j ORDER BY id DESC) FROM documents WHERE id = 2"), [{"z": 1}])
+    try:
+        await statement.fetch(3, None, "abcdef", None)
+    except asyncpg.StringDataRightTruncationError as error:
+        equal(error.sqlstate, "22001")
+    else:
+        raise AssertionError("a text that is too long was taken")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 from lib import HOST, PORT, USER, equal, main, new_database, raises, utc
+from psycopg.types.json import Json, Jsonb
 
 DATABASE = new_database("client_psycopg")
 
@@ -368,6 +369,16 @@ def test_the_session_time_zone_shapes_what_is_shown():
         shown = connection.execute("SELECT '2026-07-01 12:00Z'::timestamptz::text").fetchone()
         equal(shown, ("2026-07-01 08:00:00-04",))
         equal(connection.info.parameter_status("TimeZone"), "America/New_York")
+
+
+def test_json():
+    with connect(autocommit=True) as connection:
+        connection.execute("CREATE TABLE documents (id int, j jsonb, raw json)")
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            cursor.execute("INSERT INTO documents VALUES (%s, %s, %s)", (1, Jsonb({"b": 1, "a": [1, None]}), Json([1])))
+            cursor.execute("SELECT j, raw, j->'a', j->>'b' FROM documents WHERE j @> %s", (Jsonb({"a": [1]}),))
+            equal(cursor.fetchone(), ({"a": [1, None], "b": 1}, [1], [1, None], "1"))
 
 
 if __name__ == "__main__":

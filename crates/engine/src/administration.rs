@@ -16,7 +16,7 @@ use crate::refresh::{self, Choice};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
 use crate::{define, job, names};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit,
@@ -540,9 +540,9 @@ pub fn placeholders<T: Visit>(statement: &T) -> usize {
 }
 
 /// The types of the parameters of a statement whose plan does not tell.
-pub fn untyped<T: Visit>(statement: &T, types: &[Option<DataType>]) -> Vec<DataType> {
+pub fn untyped<T: Visit>(statement: &T, types: &[Option<DataType>]) -> Vec<FieldRef> {
     let count = placeholders(statement).max(types.len());
-    (0..count).map(|i| types.get(i).cloned().flatten().unwrap_or(DataType::Utf8)).collect()
+    (0..count).map(|i| crate::work::parameter(types.get(i).cloned().flatten().unwrap_or(DataType::Utf8))).collect()
 }
 
 async fn invoke(work: &mut Work, function: &Function, arguments: &Arguments) -> Result<Rows> {

@@ -1,11 +1,12 @@
 //! Values on their way into columns: assignment casts.
 
+use crate::operator::marked::marked_field;
 use crate::{Error, Result, meaning};
 use datafusion::common::{Column as PlanColumn, DFSchema};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use highwater_model::{Column, ColumnType};
-use highwater_store::schema::{arrow_type, column_type};
+use highwater_store::schema::{field_type, typed_field};
 
 /// Makes a plan's columns of the types of the columns they go to.
 ///
@@ -43,12 +44,13 @@ pub fn assign_after(
 /// 42804 when a value of that type cannot go there.
 pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, state: &SessionState) -> Result<Expr> {
     let _ = table;
-    let from = expr.get_type(schema)?;
-    let to = arrow_type(&column.column_type);
-    if from == to {
+    let from = expr.to_field(schema)?.1;
+    let to = typed_field("", &column.column_type);
+    let marked = [from.as_ref(), &to].into_iter().any(|f| marked_field(f).is_some());
+    if !marked && from.data_type() == to.data_type() {
         return Ok(expr);
     }
-    if let Some(from) = column_type(&from)
+    if let Some(from) = field_type(&from)
         && !assignable(&from, &column.column_type)
     {
         return Err(Error::new(
@@ -57,7 +59,10 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
         )
         .hint("You will need to rewrite or cast the expression."));
     }
-    meaning::cast(expr, &to, schema, state)
+    if marked {
+        return meaning::assign(expr, &column.column_type, schema, state);
+    }
+    meaning::cast(expr, to.data_type(), schema, state)
 }
 
 /// Whether PostgreSQL casts from one to the other on assignment. Text stands for literals of unknown type
@@ -72,7 +77,8 @@ fn assignable(from: &ColumnType, to: &ColumnType) -> bool {
     };
     let moment = |t: &T| matches!(t, T::Date | T::Timestamp | T::Timestamptz);
     match (from, to) {
-        (T::Text, _) | (_, T::Text) => true,
+        (T::Text | T::Varchar(_) | T::Char(_), _) | (_, T::Text | T::Varchar(_) | T::Char(_)) => true,
+        (T::Json | T::Jsonb, T::Json | T::Jsonb) => true,
         (a, b) if number(a) && number(b) => true,
         (a, b) if moment(a) && moment(b) => true,
         (T::Timestamp | T::Timestamptz | T::Interval, T::Time) | (T::Time, T::Interval) => true,

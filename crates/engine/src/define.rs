@@ -172,8 +172,7 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         .map(|(i, f)| highwater_model::Column {
             id: highwater_model::ColumnId(i as u32 + 1),
             name: view.columns.get(i).map_or_else(|| f.name().clone(), |c| ident(&c.name)),
-            column_type: highwater_store::schema::column_type(f.data_type())
-                .unwrap_or(highwater_model::ColumnType::Text),
+            column_type: highwater_store::schema::field_type(f).unwrap_or(highwater_model::ColumnType::Text),
             not_null: false,
             default: None,
             missing: None,

@@ -16,7 +16,7 @@
 use crate::query::Planner;
 use crate::state::{collect, stats};
 use crate::{Error, Result, parse};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::core::get_field;
@@ -25,7 +25,7 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use highwater_model::{Bucket, ColumnType, Interval, TableId, TimeType};
-use highwater_store::schema::{arrow_type, column_type};
+use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::BTreeSet;
 
 /// The name of the column that says whether HAVING holds.
@@ -335,10 +335,8 @@ impl Definition {
     fn layout(&self) -> Result<Vec<Finished>> {
         let mut columns = Vec::new();
         let mut groups_shown = BTreeSet::new();
-        let keep = |arrow: &DataType, name: &str| {
-            column_type(arrow)
-                .ok_or_else(|| Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}")))
-        };
+        let marked = |field: &Field, name: &str| field_type(field).ok_or_else(|| cannot_keep(name, field.data_type()));
+        let keep = |arrow: &DataType, name: &str| column_type(arrow).ok_or_else(|| cannot_keep(name, arrow));
         for (name, expr) in &self.outputs {
             let group = match expr {
                 Expr::Column(c) => self.schema.maybe_index_of_column(c).filter(|i| *i < self.groups.len()),
@@ -350,12 +348,12 @@ impl Definition {
             };
             columns.push(Finished {
                 name: name.clone(),
-                column_type: keep(&expr.get_type(&self.schema)?, name)?,
+                column_type: marked(&expr.to_field(&self.schema)?.1, name)?,
                 role,
             });
         }
         for (i, name) in self.group_names().into_iter().enumerate().filter(|(i, _)| !groups_shown.contains(i)) {
-            let column_type = keep(self.schema.field(i).data_type(), &name)?;
+            let column_type = marked(self.schema.field(i), &name)?;
             columns.push(Finished { name, column_type, role: Role::Group(i) });
         }
         columns.push(Finished { name: VISIBLE.to_owned(), column_type: ColumnType::Boolean, role: Role::Visible });
@@ -410,6 +408,10 @@ impl Definition {
         });
         Ok(LogicalPlanBuilder::from(kept).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
     }
+}
+
+fn cannot_keep(name: &str, arrow: &DataType) -> Error {
+    Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}"))
 }
 
 impl State {

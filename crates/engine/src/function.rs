@@ -6,6 +6,7 @@ pub mod context;
 pub mod date_part;
 pub mod define;
 pub mod generate_series;
+pub mod json;
 pub mod math;
 pub mod string;
 pub mod template;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     all.extend(math::functions());
     all.extend(string::functions());
     all.extend(common::functions());
+    all.extend(json::functions());
     all
 }
 

@@ -66,6 +66,7 @@ async fn attempt(
             times: StatementTimes { transaction: now, statement: now },
             autocommit: true,
             notices: Vec::new(),
+            described: Vec::new(),
         };
         act(&mut work, job).await?;
         match engine.commit(work.transaction, true).await {

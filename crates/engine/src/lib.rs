@@ -19,6 +19,8 @@ pub mod function;
 mod information;
 pub mod instance;
 mod job;
+mod json;
+mod lateral;
 mod meaning;
 mod names;
 pub mod operator;
@@ -32,6 +34,7 @@ mod state;
 mod table;
 pub mod text;
 mod types;
+mod whole_row;
 mod work;
 mod write;
 

@@ -4,13 +4,14 @@
 
 use crate::Result;
 use crate::function::context::clockface;
-use crate::operator::{PgMeaning, PgPlanner, plan_cast, rewrite_syntax};
+use crate::operator::{PgMeaning, PgPlanner, marked, plan_cast, rewrite_syntax};
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
+use highwater_model::ColumnType;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -38,6 +39,11 @@ pub fn apply_expr(expr: Expr, schema: &DFSchema, state: &SessionState) -> Result
 /// A cast with PostgreSQL's meaning.
 pub fn cast(expr: Expr, to: &DataType, schema: &DFSchema, state: &SessionState) -> Result<Expr> {
     plan_cast(expr, to, schema, &clockface(state.config_options())?)
+}
+
+/// A value on its way into a column of a marked type, or out of one.
+pub fn assign(expr: Expr, to: &ColumnType, schema: &DFSchema, state: &SessionState) -> Result<Expr> {
+    marked::assign(expr, to, schema, &clockface(state.config_options())?)
 }
 
 /// Qualifies the bare column names of an expression.

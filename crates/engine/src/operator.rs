@@ -4,6 +4,7 @@
 //! syntax    AST before planning    x AT TIME ZONE z, INTERVAL '…', named arguments
 //! planner   while planning         a + b, a < b, a || b, extract(…)
 //! meaning   plan after planning    CAST, −x, BETWEEN, IN, CASE, literals of other types
+//! marked    in both                types that are kept as text: json, jsonb, varchar(n)
 //! ```
 //!
 //! Three steps, because DataFusion's planner asks us only about binary operators. A string literal without a
@@ -14,6 +15,7 @@
 pub mod arithmetic;
 pub mod cast;
 pub mod kernel;
+pub mod marked;
 pub mod meaning;
 pub mod operand;
 pub mod plan;

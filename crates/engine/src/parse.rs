@@ -212,9 +212,24 @@ fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     let lines = Lines::new(sql);
-    Tokenizer::new(&DIALECT, sql)
+    let tokens = Tokenizer::new(&DIALECT, sql)
         .tokenize_with_location()
-        .map_err(|e| Error::syntax(e.message.to_lowercase()).at(lines.characters(e.location)))
+        .map_err(|e| Error::syntax(e.message.to_lowercase()).at(lines.characters(e.location)))?;
+    Ok(tokens.into_iter().flat_map(split_sign).collect())
+}
+
+/// `->-1` is `-> -1`: an operator ends with a sign only if it has a character that those of arithmetic have not.
+fn split_sign(token: TokenWithSpan) -> Vec<TokenWithSpan> {
+    let operator = match &token.token {
+        Token::CustomBinaryOperator(operator) => operator.as_str(),
+        _ => return vec![token],
+    };
+    let parts = match operator {
+        "->-" => [Token::Arrow, Token::Minus],
+        "->>-" => [Token::LongArrow, Token::Minus],
+        _ => return vec![token],
+    };
+    parts.into_iter().map(|part| TokenWithSpan::new(part, token.span)).collect()
 }
 
 /// Where lines begin, to turn tokenizer locations (line and column in characters) into offsets.

@@ -13,7 +13,7 @@ use crate::database::Engine;
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
-use crate::{Error, Result, information, meaning, names, parse, realtime, types};
+use crate::{Error, Result, information, lateral, meaning, names, parse, realtime, types, whole_row};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -148,6 +148,7 @@ impl Planner {
         let mut query = query.clone();
         // Named first: what is rewritten would be named after something else.
         names::name_columns(&mut query);
+        whole_row::name_columns(&mut query, |parts| self.columns_of(parts));
         information::clients::prepare(&mut query);
         meaning::prepare(&mut query);
         let statement = ast::Statement::Query(Box::new(query));
@@ -159,7 +160,7 @@ impl Planner {
         );
         let planner = SqlToRel::new_with_options(self, parser_options());
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
-        meaning::apply(plan, &self.state)
+        meaning::apply(lateral::unnest_in_place(plan)?, &self.state)
     }
 
     /// Plans the expressions of a statement over rows of `schema`.
@@ -249,6 +250,15 @@ impl Planner {
     /// 42P01 when there is none.
     pub fn resolve(&self, parts: &[String]) -> Result<Relation> {
         resolve(&self.version, &self.search_path(), parts)
+    }
+
+    /// The names of a relation's columns.
+    fn columns_of(&self, parts: &[String]) -> Option<Vec<String>> {
+        let table = match self.resolve(parts).ok()? {
+            Relation::Table(table) => table,
+            Relation::Cagg(cagg) => return Some(cagg.outputs.iter().map(|(name, _)| name.clone()).collect()),
+        };
+        Some(table.columns.iter().map(|c| c.name.clone()).collect())
     }
 
     fn source(&self, parts: &[String]) -> Result<Arc<dyn TableSource>> {

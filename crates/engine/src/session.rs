@@ -14,7 +14,7 @@ use crate::setting::Settings;
 use crate::work::Work;
 use crate::{administration, names, types};
 use arrow::array::{RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast;
@@ -50,8 +50,8 @@ pub enum TransactionStatus {
 /// One statement, read and described, ready to be executed any number of times.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// Types of `$1`, `$2`, …
-    pub parameters: Vec<DataType>,
+    /// Types of `$1`, `$2`, …, as fields are typed in `columns`.
+    pub parameters: Vec<FieldRef>,
     /// Columns of its result; `None` when it gives no rows. A field whose metadata has `pg_type` is of
     /// that PostgreSQL type; otherwise its Arrow type tells.
     pub columns: Option<SchemaRef>,
@@ -161,6 +161,8 @@ impl Session {
     pub fn parse(&self, sql: &str) -> Result<Arc<Prepared>> {
         let statement = parse::parse(sql)?;
         let parameters = match &statement {
+            // Its parameters are those of the statement that it prepares.
+            Statement::Sql(sql) if matches!(sql.as_ref(), ast::Statement::Prepare { .. }) => Vec::new(),
             Statement::Sql(sql) => administration::untyped(sql.as_ref(), &[]),
             _ => Vec::new(),
         };
@@ -235,6 +237,7 @@ impl Session {
         }
         for attempt in 1.. {
             let mut work = self.begin_work();
+            work.described.clone_from(&prepared.parameters);
             let result = limit.hold(Box::pin(work.run(statement, &prepared.text, &parameters))).await.flatten();
             let notices = std::mem::take(&mut work.notices);
             self.settings = work.settings.clone();
@@ -278,6 +281,7 @@ impl Session {
             times,
             autocommit,
             notices: Vec::new(),
+            described: Vec::new(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! SQL type names and what is kept for them.
 
 use crate::{Error, Result, parse};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
 use highwater_model::ColumnType;
-use highwater_store::schema::arrow_type;
+use highwater_store::schema::typed_field;
 use std::sync::Arc;
 
 /// Digits after the point of a numeric that was declared without a scale.
@@ -27,10 +27,11 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
         Sql::Float(ExactNumberInfo::Precision(p)) if *p <= 24 => ColumnType::Real,
         Sql::DoublePrecision | Sql::Double(_) | Sql::Float8 | Sql::Float(_) => ColumnType::Double,
         Sql::Numeric(info) | Sql::Decimal(info) | Sql::Dec(info) => numeric(info)?,
-        Sql::Text | Sql::Varchar(_) | Sql::CharacterVarying(_) | Sql::CharVarying(_) | Sql::String(_) => {
-            ColumnType::Text
+        Sql::Text | Sql::String(_) | Sql::Regclass => ColumnType::Text,
+        Sql::Varchar(length) | Sql::CharacterVarying(length) | Sql::CharVarying(length) => {
+            ColumnType::Varchar(characters("varchar", length)?)
         }
-        Sql::Char(_) | Sql::Character(_) | Sql::Regclass => ColumnType::Text,
+        Sql::Char(length) | Sql::Character(length) => ColumnType::Char(characters("char", length)?.unwrap_or(1)),
         Sql::Date => ColumnType::Date,
         Sql::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
         Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => {
@@ -40,14 +41,15 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
         Sql::Interval { .. } => ColumnType::Interval,
         Sql::Uuid => ColumnType::Uuid,
         Sql::Bytea => ColumnType::Bytea,
-        Sql::JSON | Sql::JSONB => ColumnType::Text,
+        Sql::JSON => ColumnType::Json,
+        Sql::JSONB => ColumnType::Jsonb,
         Sql::Array(ArrayElemTypeDef::SquareBracket(item, _) | ArrayElemTypeDef::AngleBracket(item)) => {
             ColumnType::List(Box::new(column_type(item)?))
         }
         Sql::Custom(name, _) => match parse::name_parts(name).last().map(String::as_str) {
-            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet" | "json" | "jsonb") => {
-                ColumnType::Text
-            }
+            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet") => ColumnType::Text,
+            Some("json") => ColumnType::Json,
+            Some("jsonb") => ColumnType::Jsonb,
             Some("oid") => ColumnType::BigInt,
             Some("float4") => ColumnType::Real,
             Some("float8") => ColumnType::Double,
@@ -63,6 +65,20 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
         },
         other => return Err(Error::unsupported(format!("type {other} is not supported"))),
     })
+}
+
+/// The length of a `varchar` or `char`, in characters.
+fn characters(name: &str, length: &Option<ast::CharacterLength>) -> Result<Option<u32>> {
+    let length = match length {
+        None => return Ok(None),
+        Some(ast::CharacterLength::IntegerLength { length, .. }) => *length,
+        Some(ast::CharacterLength::Max) => return Err(Error::syntax("syntax error at or near \"max\"")),
+    };
+    match u32::try_from(length) {
+        Ok(0) => Err(Error::invalid_parameter(format!("length for type {name} must be at least 1"))),
+        Ok(n) if n <= 10_485_760 => Ok(Some(n)),
+        _ => Err(Error::invalid_parameter(format!("length for type {name} cannot exceed 10485760"))),
+    }
 }
 
 fn numeric(info: &ExactNumberInfo) -> Result<ColumnType> {
@@ -88,11 +104,11 @@ fn numeric(info: &ExactNumberInfo) -> Result<ColumnType> {
 pub struct PgTypePlanner;
 
 impl TypePlanner for PgTypePlanner {
-    fn plan_type(&self, sql: &ast::DataType) -> datafusion::error::Result<Option<DataType>> {
+    fn plan_type_field(&self, sql: &ast::DataType) -> datafusion::error::Result<Option<FieldRef>> {
         if let Some(data_type) = oid_type(sql) {
-            return Ok(Some(data_type));
+            return Ok(Some(Arc::new(Field::new("", data_type, true))));
         }
-        Ok(Some(arrow_type(&column_type(sql)?)))
+        Ok(Some(Arc::new(typed_field("", &column_type(sql)?))))
     }
 }
 

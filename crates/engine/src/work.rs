@@ -3,13 +3,14 @@
 use crate::database::Engine;
 use crate::error::{Error, Notice, Result};
 use crate::instance::Instance;
+use crate::operator::marked::marked_field;
 use crate::parse::{self, CopySource, CopyStatement, Statement};
 use crate::query::{Planner, Relation, StatementTimes, resolve};
 use crate::session::{CopyOut, Outcome};
 use crate::setting::Settings;
 use crate::{administration, copy, define, write};
 use arrow::array::{RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
@@ -37,6 +38,8 @@ pub struct Work {
     pub autocommit: bool,
     /// What the person should know.
     pub notices: Vec<Notice>,
+    /// The parameters as the statement was described with.
+    pub described: Vec<FieldRef>,
 }
 
 impl Work {
@@ -111,13 +114,20 @@ impl Work {
         self.notices.push(notice);
     }
 
+    /// The types of bound values. What goes where a type is kept as text is text here; the statement tells what it
+    /// becomes.
+    pub fn types_of(&self, parameters: &[ScalarValue]) -> Vec<Option<DataType>> {
+        let marked = |i: usize| self.described.get(i).is_some_and(|f| marked_field(f).is_some());
+        parameters.iter().enumerate().map(|(i, p)| (!marked(i)).then(|| p.data_type())).collect()
+    }
+
     /// The types of a statement's parameters and result.
     pub fn describe(
         &mut self,
         statement: &Statement,
         text: &Arc<str>,
         types: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    ) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
         let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
         match sql.as_ref() {
             ast::Statement::Query(query) => {
@@ -132,8 +142,10 @@ impl Work {
                 match planned {
                     Cow::Borrowed(_) => drop(planner.keep(text, types, parameters.clone(), &plan, clock_reads)),
                     // Those of functions that are executed before planning are not in the plan.
-                    Cow::Owned(_) => parameters
-                        .resize(parameters.len().max(administration::placeholders(query.as_ref())), DataType::Utf8),
+                    Cow::Owned(_) => {
+                        let count = parameters.len().max(administration::placeholders(query.as_ref()));
+                        parameters.resize(count, parameter(DataType::Utf8));
+                    }
                 }
                 Ok((parameters, Some(Arc::new(plan.schema().as_arrow().clone()))))
             }
@@ -176,7 +188,7 @@ impl Work {
     }
 
     async fn query(&mut self, query: &ast::Query, text: &Arc<str>, parameters: &[ScalarValue]) -> Result<Outcome> {
-        let types = types_of(parameters);
+        let types = self.types_of(parameters);
         let planner = self.planner();
         if let Some(kept) = planner.kept(text, &types) {
             let rows = planner.stream(planner.bound(&kept, parameters).await?)?;
@@ -189,7 +201,8 @@ impl Work {
         let columns = Arc::new(plan.schema().as_arrow().clone());
         let kept = match executed {
             Cow::Borrowed(_) => {
-                planner.keep(text, &types, parameters.iter().map(ScalarValue::data_type).collect(), &plan, clock_reads)
+                let given = parameters.iter().map(|p| parameter(p.data_type())).collect();
+                planner.keep(text, &types, parameters_as(&self.described, given), &plan, clock_reads)
             }
             Cow::Owned(_) => None,
         };
@@ -226,7 +239,7 @@ impl Work {
             return Err(Error::unsupported("EXPLAIN of a statement that is not a query is not supported"));
         };
         let planner = self.planner();
-        let plan = planner.plan_query(query, &types_of(parameters))?;
+        let plan = planner.plan_query(query, &self.types_of(parameters))?;
         let physical = planner.physical(plan, parameters).await?;
         let text = if analyze {
             let mut rows = planner.stream(physical.clone())?;
@@ -293,25 +306,31 @@ pub fn not_an_aggregate(table: &Table, catalog: &highwater_model::Catalog) -> Er
     }
 }
 
-/// The types of bound values.
-pub fn types_of(parameters: &[ScalarValue]) -> Vec<Option<DataType>> {
-    parameters.iter().map(|p| Some(p.data_type())).collect()
+/// The parameters as they were described, where they were.
+fn parameters_as(described: &[FieldRef], given: Vec<FieldRef>) -> Vec<FieldRef> {
+    if described.len() == given.len() { described.to_vec() } else { given }
 }
 
-fn declared(types: &[Option<DataType>]) -> Vec<DataType> {
-    types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect()
+/// A parameter of this type.
+pub fn parameter(data_type: DataType) -> FieldRef {
+    Arc::new(Field::new("", data_type, true))
+}
+
+/// Parameters of these types, those unknown as text.
+pub fn declared(types: &[Option<DataType>]) -> Vec<FieldRef> {
+    types.iter().map(|t| parameter(t.clone().unwrap_or(DataType::Utf8))).collect()
 }
 
 /// The types of a plan's parameters: as declared, or else as it needs them, or else text.
-pub fn parameters_of(plan: &LogicalPlan, types: &[Option<DataType>]) -> Result<Vec<DataType>> {
-    let inferred = plan.get_parameter_types()?;
+pub fn parameters_of(plan: &LogicalPlan, types: &[Option<DataType>]) -> Result<Vec<FieldRef>> {
+    let inferred = plan.get_parameter_fields()?;
     let highest =
         inferred.keys().filter_map(|name| name.trim_start_matches('$').parse::<usize>().ok()).max().unwrap_or(0);
     Ok((0..highest.max(types.len()))
         .map(|i| {
             let declared = types.get(i).cloned().flatten();
             let needed = inferred.get(&format!("${}", i + 1)).cloned().flatten();
-            declared.or(needed).unwrap_or(DataType::Utf8)
+            declared.map(parameter).or(needed).unwrap_or_else(|| parameter(DataType::Utf8))
         })
         .collect())
 }

@@ -11,20 +11,20 @@ use crate::error::{Error, Result};
 use crate::parse::{self, ident};
 use crate::query::{Planner, memory_table};
 use crate::session::{Outcome, RowStream};
-use crate::work::{Work, parameters_of, quoted, types_of};
+use crate::work::{Work, declared, parameters_of, quoted};
 use crate::{convert, names};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject,
 };
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{Column, ColumnId, RangeSet, Table};
+use highwater_model::{Column, ColumnId, ColumnType, RangeSet, Table};
 use highwater_store::RowIds;
 use highwater_store::rows::times;
-use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type};
+use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type, type_mark, typed_field};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,38 +33,41 @@ pub fn describe(
     work: &mut Work,
     statement: &ast::Statement,
     types: &[Option<DataType>],
-) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
     let planner = work.planner();
     match statement {
         ast::Statement::Insert(insert) => {
             let target = Target::of_insert(work, insert)?;
             let mut types = types.to_vec();
+            let mut marks = Vec::new();
             if let Some(source) = &insert.source {
-                infer_from_columns(source, &target.columns, &mut types);
+                marks = infer_from_columns(source, &target.columns, &mut types);
             }
-            let parameters = match &insert.source {
+            let mut parameters = match &insert.source {
                 Some(source) if !all_known(statement, &types) => {
                     parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?
                 }
-                _ => known(&types),
+                _ => declared(&types),
             };
+            apply_marks(&mut parameters, marks);
             Ok((parameters, returning_columns(&planner, &target.table, insert.returning.as_deref())?))
         }
         ast::Statement::Update(update) => {
             let table = updated_table(work, update)?;
             let query = update_query(update, &table)?;
             let mut types = types.to_vec();
-            infer_from_assignments(update, &table, &mut types);
-            let parameters = match all_known(statement, &types) {
-                true => known(&types),
+            let marks = infer_from_assignments(update, &table, &mut types);
+            let mut parameters = match all_known(statement, &types) {
+                true => declared(&types),
                 false => parameters_of(&work.planner().with_row_ids().plan_query(&query, &types)?, &types)?,
             };
+            apply_marks(&mut parameters, marks);
             Ok((parameters, returning_columns(&planner, &table, update.returning.as_deref())?))
         }
         ast::Statement::Delete(delete) => {
             let table = deleted_table(work, delete)?;
             let parameters = match all_known(statement, types) {
-                true => known(types),
+                true => declared(types),
                 false => {
                     let query = delete_query(delete, &table)?;
                     parameters_of(&work.planner().with_row_ids().plan_query(&query, types)?, types)?
@@ -81,9 +84,17 @@ fn all_known(statement: &ast::Statement, types: &[Option<DataType>]) -> bool {
     (0..placeholders(statement)).all(|i| types.get(i).is_some_and(Option::is_some))
 }
 
-fn known(types: &[Option<DataType>]) -> Vec<DataType> {
-    types.iter().map(|t| t.clone().unwrap_or(DataType::Utf8)).collect()
+/// Tells of parameters that go to columns of marked types which these are.
+fn apply_marks(parameters: &mut [FieldRef], marks: Marks) {
+    for (i, column_type) in marks {
+        if let Some(parameter) = parameters.get_mut(i) {
+            *parameter = Arc::new(typed_field("", &column_type));
+        }
+    }
 }
+
+/// Parameters, from 0, that are of types whose Arrow type does not tell.
+type Marks = Vec<(usize, ColumnType)>;
 
 /// The table that rows go to, and the columns that are given.
 struct Target {
@@ -151,10 +162,11 @@ fn width_of(query: &ast::Query) -> Option<usize> {
 }
 
 /// Parameters that stand alone in VALUES or SELECT are of the type of the column they go to.
-fn infer_from_columns(query: &ast::Query, columns: &[Column], types: &mut Vec<Option<DataType>>) {
+fn infer_from_columns(query: &ast::Query, columns: &[Column], types: &mut Vec<Option<DataType>>) -> Marks {
+    let mut marks = Vec::new();
     let mut see = |exprs: Vec<&Expr>| {
         for (expr, column) in exprs.into_iter().zip(columns) {
-            infer(expr, column, types);
+            infer(expr, column, types, &mut marks);
         }
     };
     match query.body.as_ref() {
@@ -169,19 +181,22 @@ fn infer_from_columns(query: &ast::Query, columns: &[Column], types: &mut Vec<Op
             .collect()),
         _ => {}
     }
+    marks
 }
 
-fn infer_from_assignments(update: &ast::Update, table: &Table, types: &mut Vec<Option<DataType>>) {
+fn infer_from_assignments(update: &ast::Update, table: &Table, types: &mut Vec<Option<DataType>>) -> Marks {
+    let mut marks = Vec::new();
     for assignment in &update.assignments {
         if let AssignmentTarget::ColumnName(name) = &assignment.target
             && let Some(column) = parse::name_parts(name).pop().and_then(|n| table.column(&n).cloned())
         {
-            infer(&assignment.value, &column, types);
+            infer(&assignment.value, &column, types, &mut marks);
         }
     }
+    marks
 }
 
-fn infer(expr: &Expr, column: &Column, types: &mut Vec<Option<DataType>>) {
+fn infer(expr: &Expr, column: &Column, types: &mut Vec<Option<DataType>>, marks: &mut Marks) {
     if let Expr::Value(value) = expr
         && let ast::Value::Placeholder(name) = &value.value
         && let Some(i) = name.trim_start_matches('$').parse::<usize>().ok().filter(|i| *i > 0)
@@ -189,7 +204,10 @@ fn infer(expr: &Expr, column: &Column, types: &mut Vec<Option<DataType>>) {
         if types.len() < i {
             types.resize(i, None);
         }
-        types[i - 1].get_or_insert(arrow_type(&column.column_type));
+        let arrow = arrow_type(&column.column_type);
+        if *types[i - 1].get_or_insert_with(|| arrow.clone()) == arrow && type_mark(&column.column_type).is_some() {
+            marks.push((i - 1, column.column_type.clone()));
+        }
     }
 }
 
@@ -250,7 +268,10 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
             let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
             futures::stream::once(async { Ok(batch) }).boxed()
         }
-        None => planned(&planner, &source, &target, !insert.columns.is_empty(), parameters).await?,
+        None => {
+            let types = work.types_of(parameters);
+            planned(&planner, &source, &target, !insert.columns.is_empty(), parameters, types).await?
+        }
     };
     let mut written = Vec::new();
     let mut count = 0;
@@ -296,8 +317,8 @@ async fn planned(
     target: &Target,
     named: bool,
     parameters: &[ScalarValue],
+    mut types: Vec<Option<DataType>>,
 ) -> Result<RowStream> {
-    let mut types = types_of(parameters);
     infer_from_columns(source, &target.columns, &mut types);
     let plan = planner.plan_query(source, &types)?;
     let given = plan.schema().fields().len();
@@ -497,7 +518,7 @@ fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
 pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarValue]) -> Result<Outcome> {
     let table = updated_table(work, update)?;
     let planner = work.planner().with_row_ids();
-    let mut types = types_of(parameters);
+    let mut types = work.types_of(parameters);
     infer_from_assignments(update, &table, &mut types);
     let plan = planner.plan_query(&update_query(update, &table)?, &types)?;
     let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
@@ -582,7 +603,7 @@ fn delete_query(delete: &ast::Delete, table: &Table) -> Result<ast::Query> {
 pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarValue]) -> Result<Outcome> {
     let table = deleted_table(work, delete)?;
     let planner = work.planner().with_row_ids();
-    let plan = planner.plan_query(&delete_query(delete, &table)?, &types_of(parameters))?;
+    let plan = planner.plan_query(&delete_query(delete, &table)?, &work.types_of(parameters))?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
     let Some(found) = found else {

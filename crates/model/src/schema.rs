@@ -59,6 +59,14 @@ pub enum ColumnType {
     List(Box<ColumnType>),
     /// Named fields; only in states.
     Struct(Vec<(String, ColumnType)>),
+    /// `varchar(n)`, or `varchar` without a limit. The limit is in characters.
+    Varchar(Option<u32>),
+    /// `char(n)`, kept without the blanks at its end.
+    Char(u32),
+    /// `json`, kept as it was written.
+    Json,
+    /// `jsonb`, kept as text in PostgreSQL's normal form.
+    Jsonb,
 }
 
 impl ColumnType {
@@ -98,6 +106,11 @@ impl std::fmt::Display for ColumnType {
             ColumnType::Bytea => f.write_str("bytea"),
             ColumnType::List(item) => write!(f, "{item}[]"),
             ColumnType::Struct(_) => f.write_str("record"),
+            ColumnType::Varchar(None) => f.write_str("character varying"),
+            ColumnType::Varchar(Some(n)) => write!(f, "character varying({n})"),
+            ColumnType::Char(n) => write!(f, "character({n})"),
+            ColumnType::Json => f.write_str("json"),
+            ColumnType::Jsonb => f.write_str("jsonb"),
         }
     }
 }

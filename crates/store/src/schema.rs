@@ -1,4 +1,7 @@
 //! How columns look in Arrow, and therefore in the log, in segments and to DataFusion.
+//!
+//! Several SQL types are kept as one Arrow type: `jsonb` and `varchar(20)` are strings. Which of them it is, the
+//! field's metadata tells under [`PG_TYPE`]; log and segments know the Arrow type only.
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use highwater_model::{Column, ColumnId, ColumnType, Table};
@@ -7,6 +10,9 @@ use std::sync::Arc;
 
 /// Metadata key that carries a column's id; Parquet writers turn it into the field id.
 pub const COLUMN_ID: &str = "PARQUET:field_id";
+
+/// Metadata key that names a field's SQL type where the Arrow type does not tell.
+pub const PG_TYPE: &str = "pg_type";
 
 /// Name of the hidden column that carries the stable id of each row.
 pub const ROW_ID: &str = "_row_id";
@@ -22,7 +28,9 @@ pub fn arrow_type(column_type: &ColumnType) -> DataType {
         ColumnType::Double => DataType::Float64,
         ColumnType::Numeric { precision, scale } => DataType::Decimal128(*precision, *scale),
         ColumnType::WideNumeric { scale } => DataType::Decimal256(76, *scale),
-        ColumnType::Text => DataType::Utf8,
+        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Json | ColumnType::Jsonb => {
+            DataType::Utf8
+        }
         ColumnType::Date => DataType::Date32,
         ColumnType::Time => DataType::Time64(TimeUnit::Microsecond),
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -67,6 +75,53 @@ pub fn column_type(arrow: &DataType) -> Option<ColumnType> {
     })
 }
 
+/// What [`PG_TYPE`] says of a type; `None` where the Arrow type tells.
+pub fn type_mark(column_type: &ColumnType) -> Option<String> {
+    Some(match column_type {
+        ColumnType::Varchar(None) => "varchar".to_owned(),
+        ColumnType::Varchar(Some(n)) => format!("varchar({n})"),
+        ColumnType::Char(n) => format!("bpchar({n})"),
+        ColumnType::Json => "json".to_owned(),
+        ColumnType::Jsonb => "jsonb".to_owned(),
+        ColumnType::List(item) => format!("{}[]", type_mark(item)?),
+        _ => return None,
+    })
+}
+
+/// The type that a mark names; the inverse of [`type_mark`].
+pub fn marked_type(mark: &str) -> Option<ColumnType> {
+    if let Some(item) = mark.strip_suffix("[]") {
+        return Some(ColumnType::List(Box::new(marked_type(item)?)));
+    }
+    let (name, length) = match mark.strip_suffix(')').and_then(|m| m.split_once('(')) {
+        Some((name, length)) => (name, Some(length.parse().ok()?)),
+        None => (mark, None),
+    };
+    Some(match (name, length) {
+        ("varchar", length) => ColumnType::Varchar(length),
+        ("bpchar", Some(length)) => ColumnType::Char(length),
+        ("json", None) => ColumnType::Json,
+        ("jsonb", None) => ColumnType::Jsonb,
+        _ => return None,
+    })
+}
+
+/// The column type of a field: what its mark says, or else what its Arrow type is.
+pub fn field_type(field: &Field) -> Option<ColumnType> {
+    let marked = field.metadata().get(PG_TYPE).and_then(|mark| marked_type(mark));
+    // A cast of DataFusion's hands the mark on to the type that it makes.
+    marked.filter(|t| arrow_type(t).equals_datatype(field.data_type())).or_else(|| column_type(field.data_type()))
+}
+
+/// An Arrow field of a type, marked.
+pub fn typed_field(name: &str, column_type: &ColumnType) -> Field {
+    let field = Field::new(name, arrow_type(column_type), true);
+    match type_mark(column_type) {
+        Some(mark) => field.with_metadata(HashMap::from([(PG_TYPE.to_owned(), mark)])),
+        None => field,
+    }
+}
+
 /// The Arrow field of a column, with its id. Always nullable: NOT NULL is checked on writing.
 pub fn field(column: &Column) -> Field {
     id_field(&column.name, column.id, &column.column_type)
@@ -74,8 +129,9 @@ pub fn field(column: &Column) -> Field {
 
 /// An Arrow field named `name` for column `id`.
 pub fn id_field(name: &str, id: ColumnId, column_type: &ColumnType) -> Field {
-    Field::new(name, arrow_type(column_type), true)
-        .with_metadata(HashMap::from([(COLUMN_ID.to_owned(), id.0.to_string())]))
+    let mut field = typed_field(name, column_type);
+    field.metadata_mut().insert(COLUMN_ID.to_owned(), id.0.to_string());
+    field
 }
 
 /// The id that a field carries.

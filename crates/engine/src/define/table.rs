@@ -67,7 +67,7 @@ async fn create_table_as(
     let plan = planner.plan_query(query, &[])?;
     let schema = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
     for (i, field) in schema.fields().iter().enumerate() {
-        let column_type = highwater_store::schema::column_type(field.data_type())
+        let column_type = highwater_store::schema::field_type(field)
             .ok_or_else(|| Error::unsupported(format!("a column of type {} cannot be kept", field.data_type())))?;
         let name = create.columns.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name));
         if table.column(&name).is_some() {

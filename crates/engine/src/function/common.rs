@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::operator::cast::cast_operand;
+use crate::operator::marked::{mark, marked, plan_marked_cast};
 use crate::operator::operand::{Kind, Operand, type_name};
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -10,6 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use highwater_model::time::Clockface;
+use highwater_store::schema::typed_field;
 use std::sync::Arc;
 
 /// The functions. Each stands for DataFusion's of the same name until the types of its arguments are settled.
@@ -79,6 +81,11 @@ impl Common {
     /// # Errors
     /// 42804 when they have none in common; those of reading literals.
     pub fn settle(&self, args: Vec<Expr>, schema: &DFSchema, clock: &Clockface) -> Result<Expr> {
+        if let Some(of) = args.iter().find_map(|arg| marked(arg, schema)) {
+            let field = typed_field("", &of);
+            let args = args.into_iter().map(|arg| plan_marked_cast(arg, &field, schema, clock));
+            return Ok(mark(self.inner.call(args.collect::<Result<_>>()?), &of));
+        }
         let operands: Option<Vec<Operand>> = args.iter().map(|a| Operand::new(a.clone(), schema)).collect();
         let Some(operands) = operands else { return Ok(self.inner.call(args)) };
         let types: Vec<DataType> = operands.iter().map(|o| o.data_type.clone()).collect();

@@ -3,12 +3,14 @@
 use super::define::{Call, function, takes};
 use crate::error::{Error, Result};
 use crate::operator::kernel::rowwise;
+use crate::operator::marked::marked_field;
 use crate::operator::operand::Kind;
 use crate::text::ColumnWriter;
 use arrow::array::{Array, AsArray, FixedSizeBinaryBuilder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use highwater_model::ColumnType;
 use std::sync::Arc;
 
 use Kind::{BigInt, Numeric, Text, Uuid};
@@ -238,7 +240,12 @@ impl ScalarUDFImpl for AnyValues {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let zone = super::context::clockface(&args.config_options)?.zone;
         if self.what == What::Type {
-            let name = crate::operator::operand::type_name(&args.args[0].data_type());
+            let name = match marked_field(&args.arg_fields[0]) {
+                Some(ColumnType::Varchar(_)) => ColumnType::Varchar(None).to_string(),
+                Some(ColumnType::Char(_)) => "character".to_owned(),
+                Some(marked) => marked.to_string(),
+                None => crate::operator::operand::type_name(&args.args[0].data_type()),
+            };
             return Ok(ColumnarValue::Scalar(name.into()));
         }
         Ok(rowwise(&args.args, args.number_rows, |arrays, rows| {

@@ -88,8 +88,6 @@ const FUNCTIONS: &[Entry] = &[
     ("_reg_oid", "oid", true, reg_oid),
     ("_to_oid", "oid", true, to_oid),
     ("_like_pattern", "text", true, like_pattern),
-    ("json_build_object", "json", false, json_build_object),
-    ("jsonb_build_object", "jsonb", false, json_build_object),
     // What one may do: everything, until there are roles.
     ("has_table_privilege", "bool", true, |_, _| Ok(true.into())),
     ("has_any_column_privilege", "bool", true, |_, _| Ok(true.into())),
@@ -448,22 +446,6 @@ fn like_pattern(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
         }
     }
     Ok(plain.into())
-}
-
-/// Names and values as the text of a JSON object.
-fn json_build_object(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
-    let pairs = args.chunks(2).map(|pair| {
-        let name = text(&pair[0]).ok_or_else(|| Error::invalid_parameter("argument 1: key must not be null"))?;
-        let value = match pair.get(1) {
-            Some(ScalarValue::Boolean(Some(v))) => v.to_string(),
-            Some(value) if value.is_null() => "null".to_owned(),
-            Some(value) if value.data_type().is_numeric() => value.to_string(),
-            Some(value) => serde_json::Value::from(text(value)).to_string(),
-            None => return Err(Error::invalid_parameter("argument list must have even number of elements")),
-        };
-        Ok(format!("{} : {value}", serde_json::Value::from(name)))
-    });
-    Ok(format!("{{{}}}", pairs.collect::<Result<Vec<_>>>()?.join(", ")).into())
 }
 
 fn type_oid(value: &ScalarValue) -> Result<u32> {

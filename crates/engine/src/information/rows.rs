@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Key of the metadata that names a field's PostgreSQL type where the Arrow type does not tell.
-pub const PG_TYPE: &str = "pg_type";
+pub use highwater_store::schema::PG_TYPE;
 
 /// Names of columns and of their types, as `pg_type` names them; an array has `[]` after its item.
 pub type Columns = &'static [(&'static str, &'static str)];

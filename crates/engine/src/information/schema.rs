@@ -130,7 +130,19 @@ fn columns(known: &Known) -> Vec<Row> {
     for relation in listed(known) {
         for column in &relation.attributes {
             let (name, is_array) = types::by_oid(column.type_oid).map_or(("text", false), |(t, a)| (t.name, a));
-            let data_type = if is_array { "ARRAY".to_owned() } else { types::format_type(column.type_oid, None) };
+            let data_type = match name {
+                _ if is_array => "ARRAY".to_owned(),
+                "bpchar" => "character".to_owned(),
+                _ => types::format_type(column.type_oid, None),
+            };
+            let characters = match name {
+                "varchar" | "bpchar" if !is_array && column.modifier >= 4 => Some(column.modifier - 4),
+                _ => None,
+            };
+            let octets = match name {
+                "text" | "varchar" | "bpchar" if !is_array => Some(characters.map_or(1 << 30, |n| n * 4)),
+                _ => None,
+            };
             let (precision, radix, scale) = match (name, column.modifier) {
                 _ if is_array => (None, None, None),
                 ("int2", _) => (Some(16), Some(2), Some(0)),
@@ -156,8 +168,8 @@ fn columns(known: &Known) -> Vec<Row> {
                 column.default.as_ref(),
                 if column.not_null { "NO" } else { "YES" },
                 data_type,
-                Cell::Null,
-                (name == "text" && !is_array).then_some(1 << 30),
+                characters,
+                octets,
                 precision,
                 radix,
                 scale,

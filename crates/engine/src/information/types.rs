@@ -158,6 +158,11 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
             (by_oid(item).map_or(2277, |(t, _)| t.array), modifier)
         }
         ColumnType::Struct(_) => (2249, -1),
+        ColumnType::Varchar(None) => (1043, -1),
+        ColumnType::Varchar(Some(n)) => (1043, *n as i32 + 4),
+        ColumnType::Char(n) => (1042, *n as i32 + 4),
+        ColumnType::Json => (114, -1),
+        ColumnType::Jsonb => (3802, -1),
     }
 }
 

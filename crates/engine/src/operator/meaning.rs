@@ -2,22 +2,27 @@
 
 use super::arithmetic::{Op, Operator as PgOperator};
 use super::cast::plan_cast;
+use super::marked::{mark, marked, marked_field, order_key, plan_marked_cast};
 use super::operand::{Kind, Operand, retype_literal};
 use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
 use crate::error::Result;
 use crate::function::common::Common;
 use crate::function::define::Function;
+use crate::function::json::{self, JsonFunction};
 use crate::function::time_bucket::TimeBucket;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union, lit,
+};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::time::Clockface;
+use highwater_store::schema::typed_field;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -59,7 +64,36 @@ impl PgMeaning {
         Ok(plan.data)
     }
 
+    /// In a column of a UNION that is of a marked type, the texts of the other parts become of this type.
+    fn same_marks(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let LogicalPlan::Union(union) = plan else { return Ok(plan) };
+        let width = union.schema.fields().len();
+        let mark_of = |input: &Arc<LogicalPlan>, i: usize| input.schema().fields().get(i).and_then(|f| marked_field(f));
+        let marks: Vec<_> = (0..width).map(|i| union.inputs.iter().find_map(|input| mark_of(input, i))).collect();
+        if marks.iter().all(Option::is_none) {
+            return Ok(LogicalPlan::Union(union));
+        }
+        let inputs = union.inputs.iter().map(|input| {
+            let schema = input.schema();
+            let column = |(i, (qualifier, field)): (usize, (Option<&TableReference>, &FieldRef))| {
+                let expr = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+                match &marks[i] {
+                    Some(mark) if mark_of(input, i).as_ref() != Some(mark) => {
+                        let cast = plan_marked_cast(expr, &typed_field("", mark), schema, &self.clock)?;
+                        Ok(cast.alias_qualified(qualifier.cloned(), field.name()))
+                    }
+                    _ => Ok(expr),
+                }
+            };
+            let exprs = schema.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
+            Ok(Arc::new(LogicalPlanBuilder::from(input.as_ref().clone()).project(exprs)?.build()?))
+        });
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        Ok(LogicalPlan::Union(Union { inputs, ..union }))
+    }
+
     fn apply_to_node(&self, plan: LogicalPlan, retype: bool) -> DfResult<Transformed<LogicalPlan>> {
+        let plan = self.same_marks(plan)?;
         let mut schema = merge_schema(&plan.inputs());
         if let LogicalPlan::TableScan(scan) = &plan {
             let source = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
@@ -72,6 +106,9 @@ impl PgMeaning {
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
             let rewritten = self.rewrite(expr, &schema, retype)?;
+            if sort && let Some(of) = marked(&rewritten.data, &schema) {
+                return Ok(rewritten.update_data(|expr| order_key(expr, &of)));
+            }
             if sort && Kind::of(&rewritten.data.get_type(&schema)?) == Kind::Interval {
                 // A month is 30 days here, which Arrow does not know.
                 return Ok(rewritten.update_data(|expr| interval_key().call(vec![expr])));
@@ -108,7 +145,7 @@ impl PgMeaning {
         let clock = &self.clock;
         match expr {
             Expr::Literal(..) if retype => Ok(retype_literal(expr)),
-            Expr::Cast(cast) => plan_cast(*cast.expr, cast.field.data_type(), schema, clock),
+            Expr::Cast(cast) => plan_marked_cast(*cast.expr, &cast.field, schema, clock),
             Expr::Negative(operand) => {
                 Ok(plan_negative((*operand).clone(), schema)?.unwrap_or(Expr::Negative(operand)))
             }
@@ -156,6 +193,8 @@ impl PgMeaning {
                 } else if let Some(function) = func.inner().downcast_ref::<Function>() {
                     args = function.resolve(args, schema, clock)?;
                     return self.settle(func, args, schema);
+                } else if func.inner().is::<JsonFunction>() {
+                    args = json::resolve(&func, args, schema, clock)?;
                 }
                 Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
             }
@@ -220,6 +259,10 @@ impl PgMeaning {
 
     /// Literals without a type get that of the other values.
     fn same_type(&self, mut values: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+        if let Some(of) = values.iter().find_map(|v| marked(v, schema)) {
+            let field = typed_field("", &of);
+            return values.into_iter().map(|v| plan_marked_cast(v, &field, schema, &self.clock)).collect();
+        }
         let operands: Vec<_> = values.iter().filter_map(|v| Operand::new(v.clone(), schema)).collect();
         let Some(target) = operands.iter().find(|o| o.kind != Kind::Unknown).map(|o| o.data_type.clone()) else {
             return Ok(values);
@@ -257,7 +300,12 @@ impl PgMeaning {
             **then = result;
         }
         let else_expr = else_expr.map(|_| Box::new(results.next().expect("there is one result for each branch")));
-        Ok(Expr::Case(Case { expr, when_then_expr, else_expr }))
+        let of = when_then_expr.first().and_then(|(_, then)| marked(then, schema));
+        let case = Expr::Case(Case { expr, when_then_expr, else_expr });
+        Ok(match of {
+            Some(of) => mark(case, &of),
+            None => case,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::arithmetic::{self, Op};
 use super::cast::plan_cast;
+use super::marked::{self, plan_marked_binary};
 use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -61,6 +62,9 @@ pub fn plan_binary(
     schema: &DFSchema,
     clock: &Clockface,
 ) -> Result<Option<Expr>> {
+    if let Some(planned) = plan_marked_binary(op, &left, &right, schema, clock)? {
+        return Ok(Some(planned));
+    }
     let (Some(left), Some(right)) = (Operand::new(left, schema), Operand::new(right, schema)) else {
         return Ok(None);
     };
@@ -308,6 +312,9 @@ pub fn plan_comparison(
     schema: &DFSchema,
     clock: &Clockface,
 ) -> Result<Option<Expr>> {
+    if let Some(planned) = marked::compare(op, &left.expr, &right.expr, schema, clock)? {
+        return Ok(Some(planned));
+    }
     let (left, right) = match (left.kind, right.kind) {
         (Kind::Unknown, Kind::Unknown) => {
             if !is_untyped_text(&left) && !is_untyped_text(&right) {

@@ -5,14 +5,17 @@
 //! INTERVAL '2' HOUR                   interval '2 hour'      (a typed string, read by us)
 //! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
 //! |/ x, @ x                           sqrt(x), abs(x)
+//! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
+    Value, Values, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
+
+mod json;
 
 /// Rewrites every expression in a statement, query or expression, before it is planned.
 pub fn rewrite_syntax<N: VisitMut>(node: &mut N) {
@@ -29,9 +32,40 @@ impl VisitorMut for Rewriter {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        match query.body.as_mut() {
+            SetExpr::Values(values) => same_casts(values),
+            SetExpr::Select(select) => json::name_values(select),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         name_column(factor);
+        json::rows_of(factor);
         ControlFlow::Continue(())
+    }
+}
+
+/// In a column of VALUES in which one value is cast, strings and NULLs become of the same type.
+fn same_casts(values: &mut Values) {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let cells = || values.rows.iter().filter_map(|row| row.content.get(column));
+        let Some(Expr::Cast { data_type, .. }) = cells().find(|cell| matches!(cell, Expr::Cast { .. })) else {
+            continue;
+        };
+        let data_type = data_type.clone();
+        for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
+            let untyped =
+                matches!(cell, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null));
+            if untyped {
+                let expr = Box::new(take(cell));
+                *cell =
+                    Expr::Cast { kind: CastKind::Cast, expr, data_type: data_type.clone(), array: false, format: None };
+            }
+        }
     }
 }
 
@@ -90,7 +124,12 @@ fn rewrite(expr: &mut Expr) {
                 *expr = float(digits.clone());
             }
         }
-        Expr::Function(function) => name_arguments(function),
+        Expr::Function(function) => {
+            name_arguments(function);
+            if let Some(rewritten) = json::rewrite(function) {
+                *expr = rewritten;
+            }
+        }
         _ => {}
     }
 }

@@ -15,9 +15,10 @@ use super::{PARALLEL_ROWS, Planner, is_straight, scanned_rows};
 use crate::realtime;
 use crate::table::StoreTable;
 use crate::{Result, information};
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::ScalarValue;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
@@ -54,7 +55,7 @@ pub struct PlanCache {
 #[derive(Debug)]
 pub struct Kept {
     /// Types of `$1`, `$2`, …
-    pub parameters: Vec<DataType>,
+    pub parameters: Vec<FieldRef>,
     /// Columns of its result.
     pub columns: SchemaRef,
     catalog: Arc<Catalog>,
@@ -120,7 +121,7 @@ impl Planner {
         &self,
         text: &Arc<str>,
         types: &[Option<DataType>],
-        parameters: Vec<DataType>,
+        parameters: Vec<FieldRef>,
         plan: &LogicalPlan,
         clock_reads: u64,
     ) -> Option<Arc<Kept>> {
@@ -213,10 +214,16 @@ impl Planner {
         });
         match constant && looked.is_ok() {
             // What cannot be computed fails when it is executed, if it is.
-            true => self.constant_of(&expr).map_or(expr, |value| Expr::Literal(value, None)),
+            true => self.constant_of(&expr).map_or(expr.clone(), |value| Expr::Literal(value, mark_of(&expr))),
             false => expr,
         }
     }
+}
+
+/// What the field of a constant says of its type beside its Arrow type.
+fn mark_of(expr: &Expr) -> Option<FieldMetadata> {
+    let (_, field) = expr.to_field(&DFSchema::empty()).ok()?;
+    (!field.metadata().is_empty()).then(|| FieldMetadata::from(field.metadata()))
 }
 
 /// Puts a placeholder wherever a plan asks for something that only the moment of execution tells.

@@ -2,6 +2,7 @@
 
 use super::number::{field_overflow, invalid_syntax, parse_double, parse_integer, parse_numeric, parse_real, trim};
 use crate::error::{Error, Result};
+use crate::json;
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
     FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
@@ -13,6 +14,7 @@ use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use highwater_model::time::{Clockface, parse_date, parse_time, parse_timestamp, parse_timestamptz};
 use highwater_model::{ColumnType, Interval};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Collects values of one type, given as text, into an Arrow column.
@@ -33,6 +35,8 @@ enum Values {
     Numeric(Decimal128Builder, u8, i8),
     WideNumeric(Decimal256Builder, i8),
     Text(StringBuilder),
+    /// Text whose type says what it may be.
+    Checked(StringBuilder, ColumnType),
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder),
@@ -63,7 +67,7 @@ macro_rules! for_each {
             Values::Double($builder) => $do,
             Values::Numeric($builder, ..) => $do,
             Values::WideNumeric($builder, _) => $do,
-            Values::Text($builder) => $do,
+            Values::Text($builder) | Values::Checked($builder, _) => $do,
             Values::Date($builder) => $do,
             Values::Time($builder) => $do,
             Values::Timestamp($builder) | Values::Timestamptz($builder) => $do,
@@ -98,6 +102,9 @@ impl ColumnReader {
                 Values::WideNumeric(Decimal256Builder::new().with_data_type(arrow), *scale)
             }
             ColumnType::Text => Values::Text(StringBuilder::new()),
+            ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Json | ColumnType::Jsonb => {
+                Values::Checked(StringBuilder::new(), column_type.clone())
+            }
             ColumnType::Date => Values::Date(Date32Builder::new()),
             ColumnType::Time => Values::Time(Time64MicrosecondBuilder::new()),
             ColumnType::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::new()),
@@ -133,10 +140,12 @@ impl ColumnReader {
                 builder.append_value(parse_integer(text, i16::MIN.into(), i16::MAX.into(), "smallint")? as i16);
             }
             Values::Text(builder) => {
-                if text.contains(&0) {
-                    return Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x00"));
-                }
+                refuse_zero(text)?;
                 builder.append_value(utf8(text)?);
+            }
+            Values::Checked(builder, column_type) => {
+                refuse_zero(text)?;
+                builder.append_value(checked_text(utf8(text)?, column_type)?);
             }
             Values::Timestamptz(builder) => builder.append_value(parse_timestamptz(utf8(text)?, &self.clock)?),
             Values::Timestamp(builder) => builder.append_value(parse_timestamp(utf8(text)?, &self.clock)?),
@@ -219,15 +228,27 @@ pub fn parse_column<'a>(
 ) -> Result<ArrayRef> {
     let column_type = highwater_store::schema::column_type(data_type)
         .ok_or_else(|| Error::unsupported(format!("text cannot be read as {data_type}")))?;
-    let mut reader = ColumnReader::new(&column_type, *clock)?;
+    let array = parse_typed(texts, &column_type, clock)?;
+    if array.data_type() == data_type { Ok(array) } else { Ok(arrow::compute::cast(&array, data_type)?) }
+}
+
+/// The values that texts denote as values of a column of this type.
+///
+/// # Errors
+/// As [`ColumnReader::append`].
+pub fn parse_typed<'a>(
+    texts: impl IntoIterator<Item = Option<&'a str>>,
+    column_type: &ColumnType,
+    clock: &Clockface,
+) -> Result<ArrayRef> {
+    let mut reader = ColumnReader::new(column_type, *clock)?;
     for text in texts {
         match text {
             Some(text) => reader.append(text.as_bytes())?,
             None => reader.append_null(),
         }
     }
-    let array = reader.finish();
-    if array.data_type() == data_type { Ok(array) } else { Ok(arrow::compute::cast(&array, data_type)?) }
+    Ok(reader.finish())
 }
 
 /// The Arrow form of an interval.
@@ -242,6 +263,38 @@ pub fn interval_to_arrow(interval: &Interval) -> Result<IntervalMonthDayNano> {
 /// The interval that Arrow holds; parts of a microsecond are dropped.
 pub fn interval_from_arrow(interval: IntervalMonthDayNano) -> Interval {
     Interval { months: interval.months, days: interval.days, micros: interval.nanoseconds / 1000 }
+}
+
+#[inline]
+fn refuse_zero(text: &[u8]) -> Result<()> {
+    match text.contains(&0) {
+        true => Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x00")),
+        false => Ok(()),
+    }
+}
+
+/// A text as a column of this type keeps it.
+///
+/// # Errors
+/// 22001 when it is too long and more than blanks would be lost; 22P02 when it is not JSON.
+pub fn checked_text<'a>(text: &'a str, column_type: &ColumnType) -> Result<Cow<'a, str>> {
+    let fitting = |limit: u32| {
+        let end = text.char_indices().nth(limit as usize).map_or(text.len(), |(i, _)| i);
+        match text[end..].bytes().all(|b| b == b' ') {
+            true => Ok(&text[..end]),
+            false => Err(Error::new("22001", format!("value too long for type {column_type}"))),
+        }
+    };
+    Ok(match column_type {
+        ColumnType::Varchar(Some(limit)) => Cow::Borrowed(fitting(*limit)?),
+        ColumnType::Char(limit) => Cow::Borrowed(fitting(*limit)?.trim_end_matches(' ')),
+        ColumnType::Json => {
+            json::validate(text)?;
+            Cow::Borrowed(text)
+        }
+        ColumnType::Jsonb => Cow::Owned(json::parse(text)?.to_string()),
+        _ => Cow::Borrowed(text),
+    })
 }
 
 /// The text of a value.

@@ -12,7 +12,9 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
+use highwater_model::ColumnType;
 use highwater_model::time::{Zone, write_date, write_time, write_timestamp, write_timestamptz};
+use highwater_store::schema::{field_type, typed_field};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ enum Values {
     Numeric(Decimal128Array, i8),
     WideNumeric(Decimal256Array, i8),
     Text(StringArray),
+    /// `char(n)`, filled up with blanks to so many characters.
+    Padded(StringArray, usize),
     LargeText(LargeStringArray),
     TextView(StringViewArray),
     Date(Date32Array),
@@ -78,7 +82,10 @@ impl ColumnWriter {
                 Values::Numeric(cast(&DataType::Decimal128(38, *scale))?.as_primitive().clone(), *scale)
             }
             DataType::Decimal256(_, scale) => Values::WideNumeric(array.as_primitive().clone(), *scale),
-            DataType::Utf8 => Values::Text(array.as_string().clone()),
+            DataType::Utf8 => match field_type(field) {
+                Some(ColumnType::Char(length)) => Values::Padded(array.as_string().clone(), length as usize),
+                _ => Values::Text(array.as_string().clone()),
+            },
             DataType::LargeUtf8 => Values::LargeText(array.as_string().clone()),
             DataType::Utf8View => Values::TextView(array.as_string_view().clone()),
             DataType::Date32 => Values::Date(array.as_primitive().clone()),
@@ -105,7 +112,13 @@ impl ColumnWriter {
             }
             DataType::List(item) => {
                 let list = array.as_list().clone();
-                let items = ColumnWriter::new(list.values(), item, zone)?;
+                let items = match field_type(field) {
+                    // What the items are, the field of the list tells.
+                    Some(ColumnType::List(item)) => {
+                        ColumnWriter::new(list.values(), &typed_field("item", &item), zone)?
+                    }
+                    _ => ColumnWriter::new(list.values(), item, zone)?,
+                };
                 Values::List(list, Box::new(items))
             }
             DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::ListView(item) => {
@@ -153,6 +166,11 @@ impl ColumnWriter {
                 }
             }
             Values::Text(array) => out.extend_from_slice(array.value(row).as_bytes()),
+            Values::Padded(array, length) => {
+                let text = array.value(row);
+                out.extend_from_slice(text.as_bytes());
+                out.resize(out.len() + length.saturating_sub(text.chars().count()), b' ');
+            }
             Values::LargeText(array) => out.extend_from_slice(array.value(row).as_bytes()),
             Values::TextView(array) => out.extend_from_slice(array.value(row).as_bytes()),
             Values::Date(array) => write_date(out, array.value(row)),
@@ -185,8 +203,10 @@ impl ColumnWriter {
     }
 
     fn write_list(&self, start: usize, end: usize, out: &mut Vec<u8>) {
-        let text =
-            matches!(&self.values, Values::Text(_) | Values::LargeText(_) | Values::TextView(_) | Values::Bytea(_));
+        let text = matches!(
+            &self.values,
+            Values::Text(_) | Values::Padded(..) | Values::LargeText(_) | Values::TextView(_) | Values::Bytea(_)
+        );
         let plain = !text
             && !matches!(
                 &self.values,

@@ -13,7 +13,7 @@ use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, Expr, SetExpr, UnaryOperator, Value};
 use highwater_model::time::Clockface;
 use highwater_model::{Column, ColumnType};
-use highwater_store::schema::arrow_type;
+use highwater_store::schema::{arrow_type, type_mark};
 
 /// With more rows than this, a plan that is made once costs less than each call by itself.
 const CALLS_ONE_BY_ONE: usize = 16;
@@ -40,6 +40,10 @@ pub fn read(
         let few = values.rows.len() <= CALLS_ONE_BY_ONE;
         let value = |cell| parameter(cell, column, parameters).or_else(|| few.then(|| call(cell, column, planner))?);
         let array = match cells.clone().map(value).collect::<Option<Vec<ScalarValue>>>() {
+            Some(values) if type_mark(&column.column_type).is_some() => match texts(&values, column, clock)? {
+                Some(array) => array,
+                None => return Ok(None),
+            },
             Some(values) => ScalarValue::iter_to_array(values)?,
             None => match read_literals(cells, column, clock)? {
                 Some(array) => array,
@@ -64,6 +68,19 @@ fn read_literals<'a>(
             Some(Literal::Text(text)) => reader.append(text.as_bytes())?,
             Some(Literal::Number) => reader.append(number.as_bytes())?,
             None => return Ok(None),
+        }
+    }
+    Ok(Some(reader.finish()))
+}
+
+/// Bound texts as values of a type that is kept as text; `None` for values that are not text.
+fn texts(bound: &[ScalarValue], column: &Column, clock: Clockface) -> Result<Option<ArrayRef>> {
+    let mut reader = ColumnReader::new(&column.column_type, clock)?;
+    for value in bound {
+        match value {
+            ScalarValue::Utf8(Some(text)) => reader.append(text.as_bytes())?,
+            ScalarValue::Utf8(None) => reader.append_null(),
+            _ => return Ok(None),
         }
     }
     Ok(Some(reader.finish()))

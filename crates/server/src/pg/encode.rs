@@ -290,6 +290,10 @@ impl BinaryColumn {
                 out.push(1);
                 None
             }
+            1042 if self.described.modifier > 4 => {
+                let blanks = (self.described.modifier as usize - 4).saturating_sub(value.chars().count());
+                Some(format!("{value}{}", " ".repeat(blanks)).into_bytes())
+            }
             650 => binary::inet(value, true),
             869 => binary::inet(value, false),
             1700 => numeric_binary(value),

@@ -54,7 +54,7 @@ impl Connection<'_> {
         let prepared = self.io.watch(&self.cancel, self.session.prepare(sql, &declared)).await?;
         let known = |index: usize| oids.get(index).copied().filter(|oid| !matches!(oid, 0 | 705));
         let of_statement = prepared.parameters.iter().enumerate();
-        let oids = of_statement.map(|(i, t)| known(i).unwrap_or_else(|| Described::of(t).oid())).collect();
+        let oids = of_statement.map(|(i, t)| known(i).unwrap_or_else(|| Described::of_field(t).oid())).collect();
         self.statements.insert(name.to_owned(), Arc::new(Statement { prepared, oids }));
         reply::parse_complete(&mut self.io.out);
         Ok(())
@@ -88,7 +88,7 @@ impl Connection<'_> {
         let clock = Clockface::new(self.zone(), chrono::Utc::now().timestamp_micros());
         let mut parameters = Vec::with_capacity(given);
         for (index, value) in bind.parameters.iter().enumerate() {
-            let data_type = &statement.prepared.parameters[index];
+            let data_type = statement.prepared.parameters[index].data_type();
             let format = match parameter_formats.as_slice() {
                 [] => Format::Text,
                 [one] => *one,

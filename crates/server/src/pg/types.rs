@@ -1,10 +1,9 @@
 //! PostgreSQL's types as clients know them: oids, sizes, and how Arrow's types map to them.
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use highwater_model::ColumnType;
+pub use highwater_store::schema::PG_TYPE;
 use std::sync::Arc;
-
-/// Metadata key of an Arrow field that names its PostgreSQL type where the Arrow type does not tell.
-pub const PG_TYPE: &str = "pg_type";
 
 /// A PostgreSQL type.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,6 +109,11 @@ impl Described {
     /// What is known of a field.
     pub fn of_field(field: &Field) -> Described {
         let from_arrow = Described::of(field.data_type());
+        if let Some(column_type) = highwater_store::schema::field_type(field)
+            && let Some(described) = Described::of_marked(&column_type)
+        {
+            return described;
+        }
         let Some(name) = field.metadata().get(PG_TYPE) else { return from_arrow };
         let element_name = name.strip_suffix("[]").or_else(|| name.strip_prefix('_'));
         match by_name(element_name.unwrap_or(name)) {
@@ -121,6 +125,20 @@ impl Described {
                 modifier: if element == from_arrow.element { from_arrow.modifier } else { -1 },
             },
             None => from_arrow,
+        }
+    }
+
+    /// What a type is whose Arrow type does not tell; `None` for others.
+    fn of_marked(column_type: &ColumnType) -> Option<Described> {
+        let plain = |element| Some(Described { element, is_array: false, modifier: -1 });
+        match column_type {
+            ColumnType::Varchar(None) => plain(VARCHAR),
+            ColumnType::Varchar(Some(n)) => Some(Described { modifier: *n as i32 + 4, ..plain(VARCHAR)? }),
+            ColumnType::Char(n) => Some(Described { modifier: *n as i32 + 4, ..plain(BPCHAR)? }),
+            ColumnType::Json => plain(JSON),
+            ColumnType::Jsonb => plain(JSONB),
+            ColumnType::List(item) => Some(Described { is_array: true, ..Described::of_marked(item)? }),
+            _ => None,
         }
     }
 
