@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network
 
 import asyncpg
 from lib import HOST, PORT, USER, equal, main, new_database, utc
@@ -147,6 +148,15 @@ async def test_json_and_lengths(connection):
         equal(error.sqlstate, "22001")
     else:
         raise AssertionError("a text that is too long was taken")
+
+
+async def test_enumerations_addresses_and_arrays(connection):
+    await connection.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+    await connection.execute("CREATE TABLE people (id int, m mood, many mood[], a inet, n cidr, tags text[], b bytea)")
+    row = (1, "ok", ["sad", "ok"], IPv4Address("10.0.0.1"), IPv4Network("10.0.0.0/8"), ["a", None], b"\x00\x01")
+    await connection.execute("INSERT INTO people VALUES ($1, $2, $3, $4, $5, $6, $7)", *row)
+    equal([tuple(row) for row in await connection.fetch("SELECT * FROM people WHERE m = $1 AND a = $2", "ok", row[3])], [row])
+    equal(await connection.fetchval("SELECT id FROM people WHERE m = ANY ($1) AND id = ANY ($2)", ["ok"], [1, 2]), 1)
 
 
 if __name__ == "__main__":

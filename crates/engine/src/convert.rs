@@ -78,7 +78,7 @@ fn assignable(from: &ColumnType, to: &ColumnType) -> bool {
     let moment = |t: &T| matches!(t, T::Date | T::Timestamp | T::Timestamptz);
     match (from, to) {
         (T::Text | T::Varchar(_) | T::Char(_), _) | (_, T::Text | T::Varchar(_) | T::Char(_)) => true,
-        (T::Json | T::Jsonb, T::Json | T::Jsonb) => true,
+        (T::Json | T::Jsonb, T::Json | T::Jsonb) | (T::Inet | T::Cidr, T::Inet | T::Cidr) => true,
         (a, b) if number(a) && number(b) => true,
         (a, b) if moment(a) && moment(b) => true,
         (T::Timestamp | T::Timestamptz | T::Interval, T::Time) | (T::Time, T::Interval) => true,

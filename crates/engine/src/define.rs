@@ -1,6 +1,7 @@
 //! Statements that define things.
 
 mod aggregate;
+mod enumeration;
 mod hypertable;
 mod table;
 
@@ -12,7 +13,6 @@ use crate::error::{Error, Notice, Result};
 use crate::parse::{self, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
-use crate::types;
 use crate::work::Work;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 use highwater_model::catalog::Function;
@@ -37,6 +37,8 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
             work.instance.create_database(&name).await?;
             done("CREATE DATABASE")
         }
+        Sql::CreateType { name, representation } => enumeration::create(work, name, representation.as_ref()),
+        Sql::AlterType(alter) => enumeration::alter(work, alter),
         Sql::CreateFunction(function) => create_function(work, function),
         Sql::DropFunction(drop) => {
             for target in &drop.func_desc {
@@ -213,7 +215,7 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
     }
     let returns = match &function.return_type {
         Some(ast::FunctionReturnType::DataType(t)) => {
-            types::column_type(t)?;
+            work.type_names().column_type(t)?;
             Some(t.to_string())
         }
         Some(_) => return Err(Error::unsupported("functions that return sets are not supported")),
@@ -279,6 +281,7 @@ async fn drop_objects(
                 outside_of_block(work, "DROP DATABASE")?;
                 work.instance.drop_database(&parts.join("."), if_exists, &work.engine.name).await?;
             }
+            ObjectType::Type => enumeration::drop(work, &parts, if_exists, cascade)?,
             ObjectType::Index => table::drop_index(work, &parts, if_exists)?,
             ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
                 drop_relation(work, object_type, &parts, if_exists, cascade)?;
@@ -305,7 +308,8 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
         .filter(|t| t.schema == name && matches!(t.kind, TableKind::Table | TableKind::View(_)))
         .cloned()
         .collect();
-    let is_empty = caggs.is_empty() && tables.is_empty();
+    let enums: Vec<u32> = catalog.objects.enums.values().filter(|t| t.schema == name).map(|t| t.id).collect();
+    let is_empty = caggs.is_empty() && tables.is_empty() && enums.is_empty();
     if !is_empty && !cascade {
         return Err(Error::new("2BP01", format!("cannot drop schema {name} because other objects depend on it"))
             .hint("Use DROP ... CASCADE to drop the dependent objects too."));
@@ -315,6 +319,9 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
     }
     for table in tables {
         table::drop_table(work, &table, true)?;
+    }
+    for id in enums {
+        enumeration::drop_enum(work, id, true)?;
     }
     work.change(CatalogChange::DropSchema(name.to_owned()))
 }

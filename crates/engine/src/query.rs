@@ -252,6 +252,11 @@ impl Planner {
         resolve(&self.version, &self.search_path(), parts)
     }
 
+    /// The types that names stand for.
+    pub fn type_names(&self) -> types::Names {
+        types::Names { version: self.version.clone(), search_path: self.search_path() }
+    }
+
     /// The names of a relation's columns.
     fn columns_of(&self, parts: &[String]) -> Option<Vec<String>> {
         let table = match self.resolve(parts).ok()? {
@@ -376,7 +381,7 @@ impl ContextProvider for Planner {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(types::PgTypePlanner))
+        Some(Arc::new(types::PgTypePlanner(self.type_names())))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

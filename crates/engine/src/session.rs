@@ -12,7 +12,7 @@ use crate::parse::{self, Statement};
 use crate::query::StatementTimes;
 use crate::setting::Settings;
 use crate::work::Work;
-use crate::{administration, names, types};
+use crate::{administration, names};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use highwater_store::Transaction;
+use highwater_store::schema::{arrow_type, type_mark};
 use highwater_store::transaction::Savepoint;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -370,9 +371,16 @@ impl Session {
                 done("DISCARD ALL")
             }
             Sql::Prepare { name, data_types, statement } => {
+                let work = self.begin_work();
+                let names = work.type_names();
+                self.end_work(work);
                 let types = data_types
                     .iter()
-                    .map(|t| Ok(Some(highwater_store::schema::arrow_type(&types::column_type(t)?))))
+                    .map(|t| {
+                        // What a type that is kept as text becomes, the statement tells.
+                        let column_type = names.column_type(t)?;
+                        Ok(type_mark(&column_type).is_none().then(|| arrow_type(&column_type)))
+                    })
                     .collect::<Result<Vec<_>>>()?;
                 let text = statement.to_string().into();
                 let prepared = self.describe(Statement::Sql(statement.clone()), text, &types)?;

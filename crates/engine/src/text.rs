@@ -9,6 +9,7 @@
 //! [`Clockface`]. Errors have PostgreSQL's words and codes.
 
 pub mod copy;
+pub mod network;
 pub mod number;
 pub mod read;
 pub mod write;

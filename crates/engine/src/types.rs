@@ -4,7 +4,8 @@ use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
-use highwater_model::ColumnType;
+use highwater_model::{ColumnType, EnumType};
+use highwater_store::Version;
 use highwater_store::schema::typed_field;
 use std::sync::Arc;
 
@@ -13,11 +14,18 @@ pub const FREE_SCALE: i8 = 16;
 
 /// The column type that a SQL type names.
 ///
+/// * `made` – the types that users made, by their names.
+///
 /// # Errors
 /// 0A000 for a type of PostgreSQL's that is not kept; 42704 for no type at all; 22023 for a precision
 /// that cannot be.
-pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
+fn column_type(sql: &ast::DataType, made: &dyn Fn(&[String]) -> Option<ColumnType>) -> Result<ColumnType> {
     use ast::DataType as Sql;
+    if let Sql::Custom(name, _) = sql
+        && let Some(made) = made(&parse::name_parts(name))
+    {
+        return Ok(made);
+    }
     Ok(match sql {
         Sql::Boolean | Sql::Bool => ColumnType::Boolean,
         Sql::SmallInt(_) | Sql::Int2(_) => ColumnType::SmallInt,
@@ -44,10 +52,19 @@ pub fn column_type(sql: &ast::DataType) -> Result<ColumnType> {
         Sql::JSON => ColumnType::Json,
         Sql::JSONB => ColumnType::Jsonb,
         Sql::Array(ArrayElemTypeDef::SquareBracket(item, _) | ArrayElemTypeDef::AngleBracket(item)) => {
-            ColumnType::List(Box::new(column_type(item)?))
+            match column_type(item, made)? {
+                // PostgreSQL does not declare how many dimensions there are.
+                ColumnType::List(_) => {
+                    return Err(Error::unsupported("arrays of several dimensions are not supported")
+                        .hint("Declare the column as an array of one dimension, or as jsonb."));
+                }
+                item => ColumnType::List(Box::new(item)),
+            }
         }
         Sql::Custom(name, _) => match parse::name_parts(name).last().map(String::as_str) {
-            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc" | "inet") => ColumnType::Text,
+            Some("name" | "bpchar" | "citext" | "regclass" | "regtype" | "regproc") => ColumnType::Text,
+            Some("inet") => ColumnType::Inet,
+            Some("cidr") => ColumnType::Cidr,
             Some("json") => ColumnType::Json,
             Some("jsonb") => ColumnType::Jsonb,
             Some("oid") => ColumnType::BigInt,
@@ -99,16 +116,51 @@ fn numeric(info: &ExactNumberInfo) -> Result<ColumnType> {
     }
 }
 
+/// The types that names stand for in a version.
+#[derive(Clone)]
+pub struct Names {
+    /// The version.
+    pub version: Version,
+    /// Schemas that unqualified names are looked up in.
+    pub search_path: Vec<String>,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names").field("search_path", &self.search_path).finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    /// The column type that a SQL type names, one that a user made included.
+    ///
+    /// # Errors
+    /// 0A000 for a type that is not kept; 42704 for no type at all; 22023 for a precision or length that cannot be.
+    pub fn column_type(&self, sql: &ast::DataType) -> Result<ColumnType> {
+        column_type(sql, &|parts| self.enum_type(parts).map(ColumnType::Enum))
+    }
+
+    /// The enumeration of this name.
+    pub fn enum_type(&self, parts: &[String]) -> Option<Arc<EnumType>> {
+        let objects = &self.version.catalog().objects;
+        match parts {
+            [name] => self.search_path.iter().find_map(|schema| objects.enum_type(schema, name).cloned()),
+            [.., schema, name] => objects.enum_type(schema, name).cloned(),
+            [] => None,
+        }
+    }
+}
+
 /// Makes DataFusion's planner use our types in casts and literals.
 #[derive(Debug)]
-pub struct PgTypePlanner;
+pub struct PgTypePlanner(pub Names);
 
 impl TypePlanner for PgTypePlanner {
     fn plan_type_field(&self, sql: &ast::DataType) -> datafusion::error::Result<Option<FieldRef>> {
         if let Some(data_type) = oid_type(sql) {
             return Ok(Some(Arc::new(Field::new("", data_type, true))));
         }
-        Ok(Some(Arc::new(typed_field("", &column_type(sql)?))))
+        Ok(Some(Arc::new(typed_field("", &self.0.column_type(sql)?))))
     }
 }
 

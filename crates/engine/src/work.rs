@@ -8,7 +8,7 @@ use crate::parse::{self, CopySource, CopyStatement, Statement};
 use crate::query::{Planner, Relation, StatementTimes, resolve};
 use crate::session::{CopyOut, Outcome};
 use crate::setting::Settings;
-use crate::{administration, copy, define, write};
+use crate::{administration, copy, define, types, write};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -80,6 +80,12 @@ impl Work {
             Relation::Cagg(cagg) => Ok(cagg),
             Relation::Table(table) => Err(not_an_aggregate(&table, self.transaction.version().catalog())),
         }
+    }
+
+    /// The types that names stand for.
+    pub fn type_names(&self) -> types::Names {
+        let search_path = self.settings.search_path(&self.user);
+        types::Names { version: self.transaction.version().clone(), search_path }
     }
 
     /// The schema and name for a new relation.

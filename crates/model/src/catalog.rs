@@ -5,7 +5,8 @@
 
 use crate::continuous_aggregate::{CaggId, ContinuousAggregate};
 use crate::job::{Job, JobId, JobRun, JobStats};
-use crate::schema::{Table, TableId};
+use crate::objects::{EnumType, Objects, Rules, Sequence};
+use crate::schema::{ColumnType, Table, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -55,6 +56,9 @@ pub struct Catalog {
     pub next_oid: u32,
     /// The next unused job number.
     pub next_job: i32,
+    /// Enumerations, sequences and rules, which are kept by themselves.
+    #[serde(skip)]
+    pub objects: Objects,
 }
 
 /// A change of the catalog.
@@ -90,6 +94,16 @@ pub enum CatalogChange {
     DropExtension(String),
     /// Sets or, with `None`, removes a comment.
     Comment(String, Option<String>),
+    /// Creates or replaces an enumeration, in the columns of tables too.
+    PutEnum(Arc<EnumType>),
+    /// Drops an enumeration.
+    DropEnum(u32),
+    /// Creates or replaces a sequence.
+    PutSequence(Arc<Sequence>),
+    /// Drops a sequence.
+    DropSequence(u32),
+    /// Replaces the rules of a table.
+    PutRules(TableId, Arc<Rules>),
 }
 
 /// What a change is about; two transactions that change the same one conflict.
@@ -111,6 +125,8 @@ pub enum ObjectKey {
     Extension(String),
     /// A comment.
     Comment(String),
+    /// An enumeration or a sequence by identity.
+    Object(u32),
 }
 
 /// A change that does not fit the catalog.
@@ -155,6 +171,7 @@ impl Catalog {
         self.table(schema, name).is_some()
             || self.cagg(schema, name).is_some()
             || self.tables.values().any(|t| t.schema == schema && t.indexes.iter().any(|i| i.name == name))
+            || self.objects.sequence(schema, name).is_some()
     }
 
     /// Applies a change.
@@ -184,6 +201,8 @@ impl Catalog {
             }
             CatalogChange::DropTable(id) => {
                 self.tables.remove(id);
+                self.objects.rules.remove(id);
+                self.objects.sequences.retain(|_, s| s.owner.is_none_or(|(table, _)| table != *id));
             }
             CatalogChange::PutCagg(cagg) => {
                 let same_name = self.cagg(&cagg.schema, &cagg.name).is_some_and(|c| c.id != cagg.id);
@@ -237,6 +256,25 @@ impl Catalog {
                     None => self.comments.remove(on),
                 };
             }
+            CatalogChange::PutEnum(kind) => {
+                self.used(kind.id.max(kind.array_id));
+                self.objects.enums.insert(kind.id, kind.clone());
+                self.tables.values_mut().for_each(|table| replace_enum(table, kind));
+            }
+            CatalogChange::DropEnum(id) => {
+                self.objects.enums.remove(id);
+            }
+            CatalogChange::PutSequence(sequence) => {
+                self.used(sequence.id);
+                self.objects.sequences.insert(sequence.id, sequence.clone());
+            }
+            CatalogChange::DropSequence(id) => {
+                self.objects.sequences.remove(id);
+            }
+            CatalogChange::PutRules(table, rules) => {
+                rules.checks.iter().for_each(|c| self.used(c.id));
+                self.objects.rules.insert(*table, rules.clone());
+            }
         }
         Ok(())
     }
@@ -271,6 +309,35 @@ impl Catalog {
                 vec![ObjectKey::Extension(name.clone())]
             }
             CatalogChange::Comment(on, _) => vec![ObjectKey::Comment(on.clone())],
+            CatalogChange::PutEnum(kind) => {
+                vec![ObjectKey::Object(kind.id), ObjectKey::Relation(kind.schema.clone(), kind.name.clone())]
+            }
+            CatalogChange::DropEnum(id) | CatalogChange::DropSequence(id) => vec![ObjectKey::Object(*id)],
+            // Numbers that are reserved are nobody's; only a new sequence can conflict, by its name.
+            CatalogChange::PutSequence(sequence) if self.objects.sequences.contains_key(&sequence.id) => vec![],
+            CatalogChange::PutSequence(sequence) => {
+                vec![ObjectKey::Relation(sequence.schema.clone(), sequence.name.clone())]
+            }
+            CatalogChange::PutRules(table, _) => vec![ObjectKey::Table(*table)],
         }
+    }
+}
+
+/// Gives the columns of an enumeration its new values.
+fn replace_enum(table: &mut Arc<Table>, kind: &Arc<EnumType>) {
+    fn of(column_type: &mut ColumnType, kind: &Arc<EnumType>) -> bool {
+        match column_type {
+            ColumnType::Enum(old) if old.id == kind.id => {
+                *old = kind.clone();
+                true
+            }
+            ColumnType::List(item) => of(item, kind),
+            _ => false,
+        }
+    }
+    let mut changed = table.as_ref().clone();
+    let replaced = changed.columns.iter_mut().filter_map(|c| of(&mut c.column_type, kind).then_some(())).count();
+    if replaced > 0 {
+        *table = Arc::new(changed);
     }
 }

@@ -1,8 +1,9 @@
 //! Tables and their columns.
 
 use crate::hypertable::Hypertable;
-use crate::{CaggId, ObjectKey};
+use crate::{CaggId, EnumType, ObjectKey};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Identifies a table for ever; the same number is its oid in `pg_class`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +68,12 @@ pub enum ColumnType {
     Json,
     /// `jsonb`, kept as text in PostgreSQL's normal form.
     Jsonb,
+    /// `inet`, kept as its text.
+    Inet,
+    /// `cidr`, kept as its text.
+    Cidr,
+    /// An enumeration, kept as the text of its labels.
+    Enum(Arc<EnumType>),
 }
 
 impl ColumnType {
@@ -111,6 +118,9 @@ impl std::fmt::Display for ColumnType {
             ColumnType::Char(n) => write!(f, "character({n})"),
             ColumnType::Json => f.write_str("json"),
             ColumnType::Jsonb => f.write_str("jsonb"),
+            ColumnType::Inet => f.write_str("inet"),
+            ColumnType::Cidr => f.write_str("cidr"),
+            ColumnType::Enum(kind) => f.write_str(&kind.name),
         }
     }
 }

@@ -89,6 +89,7 @@ impl Manifest {
             let mut state = transaction.open_table(STATE).map_err(failed)?;
             put(&mut state, "head", &encode(&head))?;
             put(&mut state, "catalog", &encode(&**version.catalog()))?;
+            put(&mut state, "objects", &encode(&version.catalog().objects))?;
             let tables = version.tables().iter().map(|(id, data)| (id.0, encode(&TableState::of(data))));
             replace(&mut transaction.open_table(TABLES).map_err(failed)?, tables.collect())?;
             let caggs = version.caggs().iter().map(|(id, data)| (id.0, encode(&**data)));
@@ -112,7 +113,11 @@ impl Manifest {
             return Err(corrupt(format!("it has format {format}, and this program knows {FORMAT}")));
         }
         let head: Head = decode(&head)?;
-        let catalog: Catalog = decode(&value("catalog")?)?;
+        let mut catalog: Catalog = decode(&value("catalog")?)?;
+        // A manifest from before there were any has none.
+        if let Some(objects) = state.get("objects").map_err(failed)? {
+            catalog.objects = decode(objects.value())?;
+        }
         let mut tables = BTreeMap::new();
         for entry in transaction.open_table(TABLES).map_err(failed)?.iter().map_err(failed)? {
             let (id, value) = entry.map_err(failed)?;

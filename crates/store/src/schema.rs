@@ -4,7 +4,7 @@
 //! field's metadata tells under [`PG_TYPE`]; log and segments know the Arrow type only.
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
-use highwater_model::{Column, ColumnId, ColumnType, Table};
+use highwater_model::{Column, ColumnId, ColumnType, EnumType, Table};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,9 +28,14 @@ pub fn arrow_type(column_type: &ColumnType) -> DataType {
         ColumnType::Double => DataType::Float64,
         ColumnType::Numeric { precision, scale } => DataType::Decimal128(*precision, *scale),
         ColumnType::WideNumeric { scale } => DataType::Decimal256(76, *scale),
-        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Json | ColumnType::Jsonb => {
-            DataType::Utf8
-        }
+        ColumnType::Text
+        | ColumnType::Varchar(_)
+        | ColumnType::Char(_)
+        | ColumnType::Json
+        | ColumnType::Jsonb
+        | ColumnType::Inet
+        | ColumnType::Cidr
+        | ColumnType::Enum(_) => DataType::Utf8,
         ColumnType::Date => DataType::Date32,
         ColumnType::Time => DataType::Time64(TimeUnit::Microsecond),
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -83,6 +88,9 @@ pub fn type_mark(column_type: &ColumnType) -> Option<String> {
         ColumnType::Char(n) => format!("bpchar({n})"),
         ColumnType::Json => "json".to_owned(),
         ColumnType::Jsonb => "jsonb".to_owned(),
+        ColumnType::Inet => "inet".to_owned(),
+        ColumnType::Cidr => "cidr".to_owned(),
+        ColumnType::Enum(kind) => enum_mark(kind),
         ColumnType::List(item) => format!("{}[]", type_mark(item)?),
         _ => return None,
     })
@@ -93,6 +101,9 @@ pub fn marked_type(mark: &str) -> Option<ColumnType> {
     if let Some(item) = mark.strip_suffix("[]") {
         return Some(ColumnType::List(Box::new(marked_type(item)?)));
     }
+    if mark.split(SEPARATOR).next() == Some(ENUM) {
+        return marked_enum(mark);
+    }
     let (name, length) = match mark.strip_suffix(')').and_then(|m| m.split_once('(')) {
         Some((name, length)) => (name, Some(length.parse().ok()?)),
         None => (mark, None),
@@ -102,8 +113,33 @@ pub fn marked_type(mark: &str) -> Option<ColumnType> {
         ("bpchar", Some(length)) => ColumnType::Char(length),
         ("json", None) => ColumnType::Json,
         ("jsonb", None) => ColumnType::Jsonb,
+        ("inet", None) => ColumnType::Inet,
+        ("cidr", None) => ColumnType::Cidr,
         _ => return None,
     })
+}
+
+/// What an enumeration's mark begins with.
+const ENUM: &str = "enum";
+
+/// Between the parts of an enumeration's mark; in a part it is escaped.
+const SEPARATOR: char = '\u{1f}';
+
+/// All that there is to know of an enumeration, so that a field tells it without the catalog.
+fn enum_mark(kind: &EnumType) -> String {
+    let ids = [kind.id.to_string(), kind.array_id.to_string()];
+    let parts = [ENUM.to_owned()].into_iter().chain(ids).chain([kind.schema.clone(), kind.name.clone()]);
+    let escape = |part: String| part.replace('%', "%25").replace(SEPARATOR, "%1F").replace('[', "%5B");
+    parts.chain(kind.labels.iter().cloned()).map(escape).collect::<Vec<_>>().join(&SEPARATOR.to_string())
+}
+
+fn marked_enum(mark: &str) -> Option<ColumnType> {
+    let restore = |part: &str| part.replace("%5B", "[").replace("%1F", &SEPARATOR.to_string()).replace("%25", "%");
+    let mut parts = mark.split(SEPARATOR).map(restore);
+    (parts.next()? == ENUM).then_some(())?;
+    let (id, array_id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (schema, name) = (parts.next()?, parts.next()?);
+    Some(ColumnType::Enum(Arc::new(EnumType { id, array_id, schema, name, labels: parts.collect() })))
 }
 
 /// The column type of a field: what its mark says, or else what its Arrow type is.
@@ -142,4 +178,28 @@ pub fn column_id(field: &FieldRef) -> Option<ColumnId> {
 /// The Arrow schema of a table's live columns.
 pub fn arrow_schema(table: &Table) -> SchemaRef {
     Arc::new(Schema::new(table.columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_name_their_types() {
+        let labels = ["a", "b%5B[]", "c\u{1f}d", ""].map(str::to_owned).to_vec();
+        let kind = EnumType { id: 5, array_id: 6, schema: "s".to_owned(), name: "n[]".to_owned(), labels };
+        for column_type in [
+            ColumnType::Varchar(None),
+            ColumnType::Varchar(Some(7)),
+            ColumnType::Char(3),
+            ColumnType::Jsonb,
+            ColumnType::Enum(Arc::new(kind.clone())),
+            ColumnType::List(Box::new(ColumnType::Enum(Arc::new(kind)))),
+            ColumnType::List(Box::new(ColumnType::Inet)),
+        ] {
+            assert_eq!(marked_type(&type_mark(&column_type).unwrap()), Some(column_type));
+        }
+        assert_eq!(type_mark(&ColumnType::Text), None);
+        assert_eq!(field_type(&Field::new("x", DataType::Int32, true)), Some(ColumnType::Integer));
+    }
 }

@@ -1,12 +1,12 @@
 //! CREATE, ALTER and DROP TABLE and INDEX.
 
 use super::{aggregate, done, hypertable};
+use crate::convert;
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, Options, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
-use crate::{convert, types};
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
@@ -96,7 +96,7 @@ fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef) -
     }
     let id = ColumnId(table.next_column);
     table.next_column += 1;
-    let column_type = types::column_type(&definition.data_type)?;
+    let column_type = work.type_names().column_type(&definition.data_type)?;
     let mut column = Column { id, name, column_type, not_null: false, default: None, missing: None };
     let mut keys = Vec::new();
     for option in &definition.options {
@@ -562,7 +562,7 @@ async fn change_type(
     data_type: &ast::DataType,
     using: &str,
 ) -> Result<()> {
-    let to = types::column_type(data_type)?;
+    let to = work.type_names().column_type(data_type)?;
     let old = table.column(name).expect("the caller found it").clone();
     if old.column_type == to {
         return Ok(());

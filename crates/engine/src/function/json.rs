@@ -1,4 +1,4 @@
-//! Functions of `json` and `jsonb`, and the operators that are functions.
+//! Functions of `json`, `jsonb` and addresses, and the operators that are functions.
 //!
 //! Each is computed row by row from the text of its arguments. What only looks into a value scans its text; what
 //! changes one reads it whole.
@@ -13,6 +13,7 @@ use crate::json::{self, Json};
 use crate::operator::cast::plan_cast;
 use crate::operator::marked::{is_json, is_untyped, marked, marked_field, plan_marked_cast};
 use crate::operator::operand::{Kind, type_name};
+use crate::text::network::Network;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Int32Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -173,6 +174,7 @@ const JSONB: &[Declared] = &[
 /// Those whose arguments are of any type.
 const MAKERS: &[Declared] = &[
     declared("to_json", &[Takes::Any], Gives::Json, |v| Ok(v[0].clone())),
+    declared("array_to_json", &[Takes::Any], Gives::Json, |v| Ok(v[0].clone())),
     declared("to_jsonb", &[Takes::Any], Gives::Jsonb, |v| made(value(v, 0)?)),
     declared("row_to_json", &[Takes::Any], Gives::Json, |v| Ok(v[0].clone())),
     Declared {
@@ -239,6 +241,33 @@ const PARTS: &[Declared] = &[
     },
 ];
 
+/// Those of addresses.
+const ADDRESSES: &[Declared] = &[
+    declared("inet_lies_within", &[Takes::Text, Takes::Text], Boolean, |v| {
+        let (a, b) = (network(v, 0)?, network(v, 1)?);
+        Ok(Value::Boolean(a.lies_in(&b) && a.bits > b.bits))
+    }),
+    declared("inet_lies_in", &[Takes::Text, Takes::Text], Boolean, |v| {
+        Ok(Value::Boolean(network(v, 0)?.lies_in(&network(v, 1)?)))
+    }),
+    declared("inet_overlaps", &[Takes::Text, Takes::Text], Boolean, |v| {
+        let (a, b) = (network(v, 0)?, network(v, 1)?);
+        Ok(Value::Boolean(a.lies_in(&b) || b.lies_in(&a)))
+    }),
+    declared("inet_network", &[Takes::Text], Text, |v| Ok(Value::Text(network(v, 0)?.network().text(true)))),
+    declared("inet_broadcast", &[Takes::Text], Text, |v| Ok(Value::Text(network(v, 0)?.broadcast().text(false)))),
+    declared("inet_netmask", &[Takes::Text], Text, |v| Ok(Value::Text(network(v, 0)?.netmask().text(false)))),
+    declared("host", &[Takes::Text], Text, |v| Ok(Value::Text(network(v, 0)?.address.to_string()))),
+    declared("masklen", &[Takes::Text], Integer, |v| Ok(Value::Integer(network(v, 0)?.bits.into()))),
+    declared("family", &[Takes::Text], Integer, |v| {
+        Ok(Value::Integer(if network(v, 0)?.address.is_ipv4() { 4 } else { 6 }))
+    }),
+];
+
+fn network(values: &[Value], i: usize) -> Result<Network> {
+    Network::parse(text(values, i), false)
+}
+
 /// Functions of sets of rows: what gives the values of each column, and what the columns are.
 pub const SETS: &[(&str, &[(&str, &str)])] = &[
     ("json_array_elements", &[("json_list_elements", "value")]),
@@ -255,8 +284,13 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
         all.push(udf(declared, declared.name));
         all.push(udf(declared, Box::leak(declared.name.replacen("json", "jsonb", 1).into_boxed_str())));
     }
-    all.extend(JSONB.iter().chain(MAKERS).chain(PARTS).map(|d| udf(d, d.name)));
-    for (name, column_type) in [("pg_as_json", ColumnType::Json), ("pg_as_jsonb", ColumnType::Jsonb)] {
+    all.extend(JSONB.iter().chain(MAKERS).chain(PARTS).chain(ADDRESSES).map(|d| udf(d, d.name)));
+    for (name, column_type) in [
+        ("pg_as_json", ColumnType::Json),
+        ("pg_as_jsonb", ColumnType::Jsonb),
+        ("pg_as_inet", ColumnType::Inet),
+        ("pg_as_cidr", ColumnType::Cidr),
+    ] {
         let signature = Signature::any(1, Volatility::Immutable);
         all.push(Arc::new(ScalarUDF::from(Named { name, column_type, signature })));
     }

@@ -243,6 +243,9 @@ impl ScalarUDFImpl for AnyValues {
             let name = match marked_field(&args.arg_fields[0]) {
                 Some(ColumnType::Varchar(_)) => ColumnType::Varchar(None).to_string(),
                 Some(ColumnType::Char(_)) => "character".to_owned(),
+                Some(ColumnType::List(item)) if matches!(*item, ColumnType::Varchar(_)) => {
+                    "character varying[]".to_owned()
+                }
                 Some(marked) => marked.to_string(),
                 None => crate::operator::operand::type_name(&args.args[0].data_type()),
             };

@@ -301,12 +301,24 @@ fn database_size(known: &Known, _: &[ScalarValue]) -> Result<Cell> {
     Ok(known.version.tables().keys().map(|id| size::relation_bytes(&known.version, *id) as i64).sum::<i64>().into())
 }
 
-fn format_type(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
+fn format_type(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     if args.first().is_none_or(ScalarValue::is_null) {
         return Ok(Cell::Null);
     }
     let modifier = args.get(1).and_then(number).and_then(|m| i32::try_from(m).ok());
-    Ok(types::format_type(oid(&args[0]), modifier).into())
+    Ok(type_name(known, oid(&args[0]), modifier).into())
+}
+
+/// A type with its modifier; one that a user made with its schema where that is not on the path.
+fn type_name(known: &Known, oid: u32, modifier: Option<i32>) -> String {
+    let enums = &known.version.catalog().objects.enums;
+    let Some(kind) = enums.values().find(|kind| kind.id == oid || kind.array_id == oid) else {
+        return types::format_type(oid, modifier);
+    };
+    let quoted = constraint::quoted_where_needed;
+    let visible = known.search_path.contains(&kind.schema);
+    let schema = if visible { String::new() } else { format!("{}.", quoted(&kind.schema)) };
+    format!("{schema}{}{}", quoted(&kind.name), if kind.id == oid { "" } else { "[]" })
 }
 
 fn obj_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
@@ -384,8 +396,8 @@ fn reg_text(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
             Some(relation) => known.display_name(&relation).into(),
             None => numeric.map(|oid| oid.to_string()).into(),
         },
-        ("regtype", Some(oid)) => types::format_type(oid, None).into(),
-        ("regtype", None) => types::format_type(type_oid(value)?, None).into(),
+        ("regtype", Some(oid)) => type_name(known, oid, None).into(),
+        ("regtype", None) => type_name(known, type_oid(known, value)?, None).into(),
         ("regnamespace", Some(oid)) => {
             let schemas = known.schemas();
             let name = schemas.iter().find(|(_, of)| **of == oid).map(|(name, _)| name.clone());
@@ -406,7 +418,7 @@ fn reg_oid(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     let name = text(value).unwrap_or_default();
     Ok(match kind.as_str() {
         "regclass" => relation(known, value)?.map(|r| r.oid).into(),
-        "regtype" => type_oid(value)?.into(),
+        "regtype" => type_oid(known, value)?.into(),
         "regnamespace" => match known.schemas().get(name.trim_matches('"')) {
             Some(oid) => (*oid).into(),
             None => return Err(Error::new("3F000", format!("schema \"{name}\" does not exist"))),
@@ -448,8 +460,12 @@ fn like_pattern(_: &Known, args: &[ScalarValue]) -> Result<Cell> {
     Ok(plain.into())
 }
 
-fn type_oid(value: &ScalarValue) -> Result<u32> {
+fn type_oid(known: &Known, value: &ScalarValue) -> Result<u32> {
     let name = text(value).unwrap_or_default();
+    let names = crate::types::Names { version: known.version.clone(), search_path: known.search_path.clone() };
+    if let Some(kind) = parse::parse_name(&name).ok().and_then(|parts| names.enum_type(&parts)) {
+        return Ok(kind.id);
+    }
     types::by_name(name.trim_matches('"')).ok_or_else(|| Error::new("42704", format!("type \"{name}\" does not exist")))
 }
 

@@ -85,7 +85,7 @@ const VIEWS: &[View] = &[
     ("pg_rewrite", 2618, PG_REWRITE, nothing),
     ("pg_depend", 2608, PG_DEPEND, nothing),
     ("pg_shdepend", 1214, PG_SHDEPEND, nothing),
-    ("pg_enum", 3501, PG_ENUM, nothing),
+    ("pg_enum", 3501, PG_ENUM, pg_enum),
     ("pg_range", 3541, PG_RANGE, nothing),
     ("pg_foreign_table", 3118, PG_FOREIGN_TABLE, nothing),
     ("pg_foreign_server", 1417, PG_FOREIGN_SERVER, nothing),
@@ -985,7 +985,9 @@ fn pg_attribute(known: &Known) -> Vec<Row> {
     for relation in known.relations() {
         for column in &relation.attributes {
             let length = types::length(column.type_oid);
-            let is_array = types::by_oid(column.type_oid).is_some_and(|(_, is_array)| is_array);
+            let enums = &known.version.catalog().objects.enums;
+            let is_array = types::by_oid(column.type_oid).is_some_and(|(_, is_array)| is_array)
+                || enums.values().any(|kind| kind.array_id == column.type_oid);
             rows.push(row![
                 relation.oid,
                 &column.name,
@@ -1047,37 +1049,75 @@ fn pg_attrdef(known: &Known) -> Vec<Row> {
     rows
 }
 
-fn pg_type(_: &Known) -> Vec<Row> {
+fn pg_type(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
     for t in types::TYPES {
         let is_text = t.category == 'S' && t.name != "name";
         let preferred =
             matches!(t.name, "bool" | "text" | "timestamptz" | "float8" | "oid" | "interval" | "inet" | "varbit");
-        rows.push(type_row(&TypeRow {
-            oid: t.oid,
-            name: t.name.to_owned(),
-            length: t.length,
-            kind: t.kind,
-            category: t.category,
-            preferred,
-            element: t.element,
-            array: t.array,
-            functions: t.name.to_owned(),
-            collation: if is_text { 100 } else { types::collation(t.oid) },
-        }));
-        if t.array != 0 {
-            rows.push(type_row(&TypeRow {
-                oid: t.array,
-                name: format!("_{}", t.name),
-                length: -1,
+        rows.push(type_row(
+            &TypeRow {
+                oid: t.oid,
+                name: t.name.to_owned(),
+                length: t.length,
                 kind: t.kind,
-                category: 'A',
+                category: t.category,
+                preferred,
+                element: t.element,
+                array: t.array,
+                functions: t.name.to_owned(),
+                collation: if is_text { 100 } else { types::collation(t.oid) },
+            },
+            11,
+        ));
+        if t.array != 0 {
+            rows.push(type_row(
+                &TypeRow {
+                    oid: t.array,
+                    name: format!("_{}", t.name),
+                    length: -1,
+                    kind: t.kind,
+                    category: 'A',
+                    preferred: false,
+                    element: t.oid,
+                    array: 0,
+                    functions: "array_".to_owned(),
+                    collation: types::collation(t.oid),
+                },
+                11,
+            ));
+        }
+    }
+    for kind in known.version.catalog().objects.enums.values() {
+        let namespace = known.schemas().get(&kind.schema).copied().unwrap_or(0);
+        let of = |oid, name: String, length, letter, category, element, array, functions: &str| {
+            let functions = functions.to_owned();
+            let row = TypeRow {
+                oid,
+                name,
+                length,
+                kind: letter,
+                category,
                 preferred: false,
-                element: t.oid,
-                array: 0,
-                functions: "array_".to_owned(),
-                collation: types::collation(t.oid),
-            }));
+                element,
+                array,
+                functions,
+                collation: 0,
+            };
+            type_row(&row, namespace)
+        };
+        rows.push(of(kind.id, kind.name.clone(), 4, 'e', 'E', 0, kind.array_id, "enum_"));
+        rows.push(of(kind.array_id, format!("_{}", kind.name), -1, 'b', 'A', kind.id, 0, "array_"));
+    }
+    rows
+}
+
+fn pg_enum(known: &Known) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for kind in known.version.catalog().objects.enums.values() {
+        for (i, label) in kind.labels.iter().enumerate() {
+            // Values have no oids of their own; these are never asked for again.
+            rows.push(row![kind.id.wrapping_add(i as u32 + 1), kind.id, (i + 1) as f64, label]);
         }
     }
     rows
@@ -1097,7 +1137,7 @@ struct TypeRow {
     collation: u32,
 }
 
-fn type_row(t: &TypeRow) -> Row {
+fn type_row(t: &TypeRow, namespace: u32) -> Row {
     // PostgreSQL's older types have no underscore between their name and the function's.
     let separator = match t.functions.as_str() {
         "date" | "time" | "timestamp" | "timestamptz" | "interval" | "numeric" | "uuid" | "json" | "jsonb"
@@ -1106,13 +1146,13 @@ fn type_row(t: &TypeRow) -> Row {
         _ => "",
     };
     let function = |what: &str| match t.functions.as_str() {
-        "array_" => format!("array_{what}"),
+        "array_" | "enum_" => format!("{}{what}", t.functions),
         name => format!("{name}{separator}{what}"),
     };
     row![
         t.oid,
         &t.name,
-        11,
+        namespace,
         OWNER_OID,
         i32::from(t.length),
         (1..=8).contains(&t.length),

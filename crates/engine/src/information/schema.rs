@@ -129,8 +129,14 @@ fn columns(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
     for relation in listed(known) {
         for column in &relation.attributes {
-            let (name, is_array) = types::by_oid(column.type_oid).map_or(("text", false), |(t, a)| (t.name, a));
+            let enums = &known.version.catalog().objects.enums;
+            let made = enums.values().find(|t| t.id == column.type_oid || t.array_id == column.type_oid);
+            let (name, is_array) = match made {
+                Some(kind) => (kind.name.as_str(), kind.array_id == column.type_oid),
+                None => types::by_oid(column.type_oid).map_or(("text", false), |(t, a)| (t.name, a)),
+            };
             let data_type = match name {
+                _ if made.is_some() && !is_array => "USER-DEFINED".to_owned(),
                 _ if is_array => "ARRAY".to_owned(),
                 "bpchar" => "character".to_owned(),
                 _ => types::format_type(column.type_oid, None),
@@ -178,7 +184,7 @@ fn columns(known: &Known) -> Vec<Row> {
             row.extend(vec![Cell::Null; 11]);
             row.extend(row![
                 &known.database,
-                "pg_catalog",
+                made.map_or("pg_catalog", |kind| kind.schema.as_str()),
                 if is_array { format!("_{name}") } else { name.to_owned() }
             ]);
             row.extend(vec![Cell::Null; 4]);

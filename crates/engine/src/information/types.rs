@@ -153,16 +153,22 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
         ColumnType::Interval => (1186, -1),
         ColumnType::Uuid => (2950, -1),
         ColumnType::Bytea => (17, -1),
-        ColumnType::List(item) => {
-            let (item, modifier) = of_column(item);
-            (by_oid(item).map_or(2277, |(t, _)| t.array), modifier)
-        }
+        ColumnType::List(item) => match item.as_ref() {
+            ColumnType::Enum(kind) => (kind.array_id, -1),
+            item => {
+                let (item, modifier) = of_column(item);
+                (by_oid(item).map_or(2277, |(t, _)| t.array), modifier)
+            }
+        },
         ColumnType::Struct(_) => (2249, -1),
         ColumnType::Varchar(None) => (1043, -1),
         ColumnType::Varchar(Some(n)) => (1043, *n as i32 + 4),
         ColumnType::Char(n) => (1042, *n as i32 + 4),
         ColumnType::Json => (114, -1),
         ColumnType::Jsonb => (3802, -1),
+        ColumnType::Inet => (869, -1),
+        ColumnType::Cidr => (650, -1),
+        ColumnType::Enum(kind) => (kind.id, -1),
     }
 }
 

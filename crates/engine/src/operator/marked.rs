@@ -1,4 +1,5 @@
-//! Casts and operators of types that are kept as text: `varchar(n)`, `char(n)`, `json`, `jsonb`.
+//! Casts and operators of types that are kept as text: `varchar(n)`, `char(n)`, `json`, `jsonb`, `inet`, `cidr` and
+//! enumerations.
 //!
 //! Which of them an expression is, the metadata of its field tells ([`highwater_store::schema::PG_TYPE`]), which
 //! columns, casts and functions hand on. A value is brought into the form of its type when it becomes one, so equal
@@ -10,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::function::json as functions;
 use crate::json;
+use crate::text::network::Network;
 use crate::text::read::{checked_text, parse_typed};
 use crate::text::write::column_text;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringArray};
@@ -30,6 +32,12 @@ use std::sync::Arc;
 
 /// The type of an expression, if it is one whose Arrow type does not tell.
 pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
+    if let Expr::ScalarFunction(call) = expr
+        && call.func.name() == "array_element"
+        && let Some(ColumnType::List(item)) = call.args.first().and_then(|list| marked(list, schema))
+    {
+        return Some(*item);
+    }
     marked_field(&expr.to_field(schema).ok()?.1)
 }
 
@@ -117,7 +125,15 @@ fn convert(expr: Expr, to: &ColumnType, how: How, schema: &DFSchema, clock: &Clo
         }
         (T::Json | T::Jsonb, T::Json | T::Jsonb) => Ok(call(from, to.clone(), how, expr)),
         (_, to) if textual(to) => Ok(call(from, to.clone(), how, expr)),
-        (from, T::Json | T::Jsonb | T::List(_)) if textual(from) => Ok(call(from.clone(), to.clone(), how, expr)),
+        (T::Inet | T::Cidr, T::Inet) => Ok(call(from, to.clone(), how, expr)),
+        (T::Inet, T::Cidr) => {
+            // The network that the address is in.
+            let network = functions::operator("inet_network").expect("it is declared").call(vec![expr]);
+            Ok(mark(network, &T::Cidr))
+        }
+        (from, T::Json | T::Jsonb | T::Inet | T::Cidr | T::Enum(_) | T::List(_)) if textual(from) => {
+            Ok(call(from.clone(), to.clone(), how, expr))
+        }
         (T::Jsonb, T::Boolean) => {
             let text = call(from, T::Text, How::Scalar("boolean"), expr);
             plan_cast(text, &DataType::Boolean, schema, clock)
@@ -130,7 +146,7 @@ fn convert(expr: Expr, to: &ColumnType, how: How, schema: &DFSchema, clock: &Clo
             };
             plan_cast(number, &arrow_type(to), schema, clock)
         }
-        (T::List(a), T::List(b)) if textual(a) && textual(b) => Ok(call(from, to.clone(), how, expr)),
+        (T::List(_), T::List(_)) => Ok(call(from, to.clone(), how, expr)),
         (from, to) => Err(no_cast(&from.to_string(), to)),
     }
 }
@@ -284,6 +300,9 @@ pub fn plan_marked_binary(
     use BinaryOperator as B;
     let json_of = |expr: &Expr| marked(expr, schema).filter(is_json);
     let (l, r) = (json_of(left), json_of(right));
+    if let Some(planned) = plan_network(op, left, right, schema, clock)? {
+        return Ok(Some(planned));
+    }
     let only_json = matches!(
         op,
         B::Arrow | B::LongArrow | B::HashArrow | B::HashLongArrow | B::HashMinus | B::Question | B::QuestionPipe
@@ -330,6 +349,36 @@ pub fn plan_marked_binary(
     Ok(Some(function.call(args)))
 }
 
+/// `<<`, `<<=`, `>>`, `>>=` and `&&` of addresses; `None` for other operators and operands.
+fn plan_network(
+    op: &BinaryOperator,
+    left: &Expr,
+    right: &Expr,
+    schema: &DFSchema,
+    clock: &Clockface,
+) -> Result<Option<Expr>> {
+    let is_address = |expr: &Expr| matches!(marked(expr, schema), Some(ColumnType::Inet | ColumnType::Cidr));
+    if !is_address(left) && !is_address(right) {
+        return Ok(None);
+    }
+    let (name, swap) = match op {
+        BinaryOperator::PGBitwiseShiftLeft => ("inet_lies_within", false),
+        BinaryOperator::PGBitwiseShiftRight => ("inet_lies_within", true),
+        BinaryOperator::PGOverlap => ("inet_overlaps", false),
+        BinaryOperator::Custom(op) if op == "<<=" => ("inet_lies_in", false),
+        BinaryOperator::Custom(op) if op == ">>=" => ("inet_lies_in", true),
+        _ => return Ok(None),
+    };
+    let side = |expr: &Expr| match is_address(expr) {
+        true => Ok(expr.clone()),
+        false if is_untyped(expr) => convert(expr.clone(), &ColumnType::Inet, How::Explicit, schema, clock),
+        false => Err(no_marked_operator(&op.to_string(), left, right, schema)),
+    };
+    let (left, right) = (side(left)?, side(right)?);
+    let function = functions::operator(name).ok_or_else(|| Error::internal(format!("{name} is not declared")))?;
+    Ok(Some(function.call(if swap { vec![right, left] } else { vec![left, right] })))
+}
+
 fn no_marked_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
     let name = |expr: &Expr| match (is_untyped(expr), marked(expr, schema), expr.get_type(schema)) {
         (true, ..) => "unknown".to_owned(),
@@ -361,6 +410,25 @@ pub fn compare(op: Operator, left: &Expr, right: &Expr, schema: &DFSchema, clock
             let textual = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| Kind::of(&t) == Kind::Text);
             Ok((textual(&sides.0) && textual(&sides.1)).then(|| binary(sides.0, op, sides.1)))
         }
+        T::Enum(_) | T::Inet | T::Cidr => {
+            let address = |t: &Option<T>| matches!(t, Some(T::Inet | T::Cidr));
+            let side = |expr: &Expr, marked: &Option<T>| match marked {
+                Some(t) if t == of || (address(marked) && address(&Some(of.clone()))) => Ok(expr.clone()),
+                // An address may have the width of a network that a cidr must have.
+                None if is_untyped(expr) => {
+                    let to = if *of == T::Cidr { T::Inet } else { of.clone() };
+                    convert(expr.clone(), &to, How::Explicit, schema, clock)
+                }
+                _ => Err(no_marked_operator(&op.to_string(), left, right, schema)),
+            };
+            let (left, right) = (side(left, &l)?, side(right, &r)?);
+            // Equal labels are equal texts, so the column stays bare.
+            let bare = matches!(of, T::Enum(_)) && matches!(op, Operator::Eq | Operator::NotEq);
+            Ok(Some(match bare {
+                true => binary(left, op, right),
+                false => binary(order_key(left, of), op, order_key(right, of)),
+            }))
+        }
         T::Json | T::Jsonb => {
             let side = |expr: &Expr, marked: &Option<T>| match marked {
                 Some(T::Jsonb) => Ok(expr.clone()),
@@ -382,16 +450,23 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 /// What values of the type are ordered by; the expression itself where their text is.
 pub fn order_key(expr: Expr, column_type: &ColumnType) -> Expr {
     match column_type {
-        ColumnType::Jsonb => {
-            ScalarUDF::from(OrderKey { signature: Signature::any(1, Volatility::Immutable) }).call(vec![expr])
+        ColumnType::Jsonb | ColumnType::Inet | ColumnType::Cidr | ColumnType::Enum(_) => {
+            let signature = Signature::any(1, Volatility::Immutable);
+            ScalarUDF::from(OrderKey { of: column_type.clone(), signature }).call(vec![expr])
         }
         _ => expr,
     }
 }
 
-/// The key that a `jsonb` is ordered by.
+/// Whether [`order_key`] is something else than the expression.
+pub fn has_order_key(column_type: &ColumnType) -> bool {
+    matches!(column_type, ColumnType::Jsonb | ColumnType::Inet | ColumnType::Cidr | ColumnType::Enum(_))
+}
+
+/// The key that values of a marked type are ordered by.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OrderKey {
+    of: ColumnType,
     signature: Signature,
 }
 
@@ -421,7 +496,13 @@ impl ScalarUDFImpl for OrderKey {
                 key.clear();
                 match text {
                     Some(text) => {
-                        json::parse(text)?.order_key(&mut key);
+                        match &self.of {
+                            ColumnType::Enum(kind) => {
+                                key.extend((kind.rank(text).unwrap_or(usize::MAX) as u32).to_be_bytes());
+                            }
+                            ColumnType::Jsonb => json::parse(text)?.order_key(&mut key),
+                            _ => Network::parse(text, false)?.order_key(&mut key),
+                        }
                         keys.append_value(&key);
                     }
                     None => keys.append_null(),

@@ -2,10 +2,10 @@
 
 use super::arithmetic::{Op, Operator as PgOperator};
 use super::cast::plan_cast;
-use super::marked::{mark, marked, marked_field, order_key, plan_marked_cast};
+use super::marked::{has_order_key, is_untyped, mark, marked, marked_field, order_key, plan_marked_cast};
 use super::operand::{Kind, Operand, retype_literal};
 use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::function::common::Common;
 use crate::function::define::Function;
 use crate::function::json::{self, JsonFunction};
@@ -14,16 +14,19 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{Between, InList, NullTreatment, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union, lit,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use highwater_model::ColumnType;
 use highwater_model::time::Clockface;
-use highwater_store::schema::typed_field;
+use highwater_store::schema::{field_type, typed_field};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Gives a plan PostgreSQL's meaning.
@@ -127,7 +130,7 @@ impl PgMeaning {
     }
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema, retype: bool) -> DfResult<Transformed<Expr>> {
-        expr.transform_down_up(
+        let rewritten = expr.transform_down_up(
             |expr| {
                 // A literal that is cast has the type it is cast to, and no other before.
                 if let Expr::Cast(cast) = &expr
@@ -138,7 +141,8 @@ impl PgMeaning {
                 Ok(Transformed::no(expr))
             },
             |expr| Ok(Transformed::yes(self.rewrite_node(expr, schema, retype)?)),
-        )
+        )?;
+        rewritten.transform_data(same_parameters)
     }
 
     fn rewrite_node(&self, expr: Expr, schema: &DFSchema, retype: bool) -> Result<Expr> {
@@ -162,6 +166,21 @@ impl PgMeaning {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let planned = self.compare(op, &left, &right, schema)?;
                 Ok(planned.unwrap_or(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            // The first or last in the order of the type, which is not that of the text.
+            Expr::AggregateFunction(mut call) if matches!(call.func.name(), "min" | "max") => {
+                let of = call.params.args.first().and_then(|arg| marked(arg, schema)).filter(has_order_key);
+                if let Some(of) = of {
+                    if of == ColumnType::Jsonb {
+                        let name = call.func.name();
+                        return Err(Error::new("42883", format!("function {name}(jsonb) does not exist")));
+                    }
+                    let key = order_key(call.params.args[0].clone(), &of);
+                    call.params.order_by = vec![key.sort(call.func.name() == "min", false)];
+                    call.params.null_treatment = Some(NullTreatment::IgnoreNulls);
+                    call.func = first_value_udaf();
+                }
+                Ok(Expr::AggregateFunction(call))
             }
             Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
                 count_star(&mut call.params.args);
@@ -193,6 +212,18 @@ impl PgMeaning {
                 } else if let Some(function) = func.inner().downcast_ref::<Function>() {
                     args = function.resolve(args, schema, clock)?;
                     return self.settle(func, args, schema);
+                } else if func.name() == "array_has" && is_untyped(&args[0]) {
+                    // x = ANY ($1): an array of what x is.
+                    if let Some(item) = field_type(&args[1].to_field(schema)?.1) {
+                        let list = typed_field("", &ColumnType::List(Box::new(item)));
+                        args[0] = plan_marked_cast(args[0].clone(), &list, schema, clock)?;
+                    }
+                } else if func.name() == "array_element" {
+                    let call = Expr::ScalarFunction(ScalarFunction { func, args });
+                    return Ok(match marked(&call, schema) {
+                        Some(item) => mark(call, &item),
+                        None => call,
+                    });
                 } else if func.inner().is::<JsonFunction>() {
                     args = json::resolve(&func, args, schema, clock)?;
                 }
@@ -307,6 +338,27 @@ impl PgMeaning {
             None => case,
         })
     }
+}
+
+/// A parameter that got a type in one place has it in all.
+fn same_parameters(expr: Expr) -> DfResult<Transformed<Expr>> {
+    let mut known: HashMap<String, FieldRef> = HashMap::new();
+    expr.apply(|expr| {
+        if let Expr::Placeholder(Placeholder { id, field: Some(field) }) = expr {
+            known.insert(id.clone(), field.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if known.is_empty() {
+        return Ok(Transformed::no(expr));
+    }
+    expr.transform_up(|expr| match expr {
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = known.get(&id).cloned();
+            Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+        }
+        other => Ok(Transformed::no(other)),
+    })
 }
 
 /// Leaves `count(*)` the literal by which DataFusion knows it.

@@ -11,7 +11,8 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, lit,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::time::Clockface;
@@ -65,6 +66,9 @@ pub fn plan_binary(
     if let Some(planned) = plan_marked_binary(op, &left, &right, schema, clock)? {
         return Ok(Some(planned));
     }
+    if let Some(planned) = plan_arrays(op, &left, &right, schema, clock)? {
+        return Ok(Some(planned));
+    }
     let (Some(left), Some(right)) = (Operand::new(left, schema), Operand::new(right, schema)) else {
         return Ok(None);
     };
@@ -94,6 +98,31 @@ pub fn plan_binary(
         _ => return Ok(None),
     };
     plan_comparison(comparison, left, right, schema, clock)
+}
+
+/// `@>`, `<@` and `&&` of arrays; `None` for other operators and operands.
+fn plan_arrays(
+    op: &BinaryOperator,
+    left: &Expr,
+    right: &Expr,
+    schema: &DFSchema,
+    clock: &Clockface,
+) -> Result<Option<Expr>> {
+    use datafusion::functions_nested::array_has::{array_has_all_udf, array_has_any_udf};
+    let list = |expr: &Expr| expr.get_type(schema).ok().filter(|t| matches!(t, DataType::List(_)));
+    let (l, r) = (list(left), list(right));
+    let contains = matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap);
+    let Some(target) = l.clone().or_else(|| r.clone()).filter(|_| contains) else { return Ok(None) };
+    let side = |expr: &Expr, known: &Option<DataType>| match known {
+        None if marked::is_untyped(expr) => plan_cast(expr.clone(), &target, schema, clock),
+        _ => Ok(expr.clone()),
+    };
+    let (left, right) = (side(left, &l)?, side(right, &r)?);
+    Ok(Some(match op {
+        BinaryOperator::AtArrow => array_has_all_udf().call(vec![left, right]),
+        BinaryOperator::ArrowAt => array_has_all_udf().call(vec![right, left]),
+        _ => array_has_any_udf().call(vec![left, right]),
+    }))
 }
 
 fn to_boolean(operand: Operand, clock: &Clockface) -> Result<Operand> {

@@ -124,6 +124,12 @@ fn rewrite(expr: &mut Expr) {
                 *expr = float(digits.clone());
             }
         }
+        // An empty array is of the type it is cast to.
+        Expr::Cast { expr: inner, .. } => {
+            if matches!(inner.as_ref(), Expr::Array(array) if array.elem.is_empty()) {
+                **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
+            }
+        }
         Expr::Function(function) => {
             name_arguments(function);
             if let Some(rewritten) = json::rewrite(function) {

@@ -1,5 +1,6 @@
 //! Text input: PostgreSQL's text forms become Arrow columns.
 
+use super::network::Network;
 use super::number::{field_overflow, invalid_syntax, parse_double, parse_integer, parse_numeric, parse_real, trim};
 use crate::error::{Error, Result};
 use crate::json;
@@ -102,9 +103,13 @@ impl ColumnReader {
                 Values::WideNumeric(Decimal256Builder::new().with_data_type(arrow), *scale)
             }
             ColumnType::Text => Values::Text(StringBuilder::new()),
-            ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Json | ColumnType::Jsonb => {
-                Values::Checked(StringBuilder::new(), column_type.clone())
-            }
+            ColumnType::Varchar(_)
+            | ColumnType::Char(_)
+            | ColumnType::Json
+            | ColumnType::Jsonb
+            | ColumnType::Inet
+            | ColumnType::Cidr
+            | ColumnType::Enum(_) => Values::Checked(StringBuilder::new(), column_type.clone()),
             ColumnType::Date => Values::Date(Date32Builder::new()),
             ColumnType::Time => Values::Time(Time64MicrosecondBuilder::new()),
             ColumnType::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::new()),
@@ -293,6 +298,11 @@ pub fn checked_text<'a>(text: &'a str, column_type: &ColumnType) -> Result<Cow<'
             Cow::Borrowed(text)
         }
         ColumnType::Jsonb => Cow::Owned(json::parse(text)?.to_string()),
+        ColumnType::Inet => Cow::Owned(Network::parse(text, false)?.text(false)),
+        ColumnType::Cidr => Cow::Owned(Network::parse(text, true)?.text(true)),
+        ColumnType::Enum(kind) if kind.rank(text).is_none() => {
+            return Err(Error::new("22P02", format!("invalid input value for enum {}: \"{text}\"", kind.name)));
+        }
         _ => Cow::Borrowed(text),
     })
 }

@@ -52,6 +52,8 @@ fn is_plain_number(text: &str) -> bool {
 pub fn binary(value: &[u8], oid: u32, data_type: &DataType) -> Result<Parameter> {
     match types::by_oid(oid) {
         Some((_, true)) => array(value, data_type),
+        // The oids of enumerations and of their arrays are the database's own.
+        None if matches!(data_type, DataType::List(_)) => array(value, data_type),
         _ => element(value, oid, data_type),
     }
 }

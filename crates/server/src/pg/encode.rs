@@ -321,7 +321,7 @@ impl BinaryColumn {
         while let Cells::List(_, inner) = &leaf.cells {
             leaf = inner;
         }
-        out.extend_from_slice(&leaf.described.element.oid.to_be_bytes());
+        out.extend_from_slice(&Described { is_array: false, ..leaf.described }.oid().to_be_bytes());
         for length in &dimensions {
             out.extend_from_slice(&(*length as i32).to_be_bytes());
             out.extend_from_slice(&i32::from(!is_vector).to_be_bytes());

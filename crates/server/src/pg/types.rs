@@ -88,12 +88,21 @@ pub struct Described {
     pub is_array: bool,
     /// Precision and scale as PostgreSQL packs them, or `-1`.
     pub modifier: i32,
+    /// Of an enumeration, its oid and that of the array of it, which [`ENUM`] has none of.
+    pub enum_oids: (u32, u32),
 }
+
+/// Any enumeration.
+pub const ENUM: &PgType = &PgType { name: "enum", oid: 0, size: 4, array_oid: 0 };
 
 impl Described {
     /// The oid to announce.
     pub fn oid(&self) -> u32 {
-        if self.is_array { self.element.array_oid } else { self.element.oid }
+        let (oid, array_oid) = match self.element.oid {
+            0 => self.enum_oids,
+            oid => (oid, self.element.array_oid),
+        };
+        if self.is_array { array_oid } else { oid }
     }
 
     /// The size to announce.
@@ -123,6 +132,7 @@ impl Described {
                 is_array: element_name.is_some()
                     || (from_arrow.is_array && !matches!(element.oid, 22 | 30 | 2277 | 25 | 114 | 3802)),
                 modifier: if element == from_arrow.element { from_arrow.modifier } else { -1 },
+                enum_oids: (0, 0),
             },
             None => from_arrow,
         }
@@ -130,13 +140,16 @@ impl Described {
 
     /// What a type is whose Arrow type does not tell; `None` for others.
     fn of_marked(column_type: &ColumnType) -> Option<Described> {
-        let plain = |element| Some(Described { element, is_array: false, modifier: -1 });
+        let plain = |element| Some(Described { element, is_array: false, modifier: -1, enum_oids: (0, 0) });
         match column_type {
             ColumnType::Varchar(None) => plain(VARCHAR),
             ColumnType::Varchar(Some(n)) => Some(Described { modifier: *n as i32 + 4, ..plain(VARCHAR)? }),
             ColumnType::Char(n) => Some(Described { modifier: *n as i32 + 4, ..plain(BPCHAR)? }),
             ColumnType::Json => plain(JSON),
             ColumnType::Jsonb => plain(JSONB),
+            ColumnType::Inet => plain(INET),
+            ColumnType::Cidr => plain(CIDR),
+            ColumnType::Enum(kind) => Some(Described { enum_oids: (kind.id, kind.array_id), ..plain(ENUM)? }),
             ColumnType::List(item) => Some(Described { is_array: true, ..Described::of_marked(item)? }),
             _ => None,
         }
@@ -144,7 +157,7 @@ impl Described {
 
     /// What an Arrow type is in PostgreSQL.
     pub fn of(data_type: &DataType) -> Described {
-        let plain = |element| Described { element, is_array: false, modifier: -1 };
+        let plain = |element| Described { element, is_array: false, modifier: -1, enum_oids: (0, 0) };
         match data_type {
             DataType::Boolean => plain(BOOL),
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => plain(INT2),
@@ -156,7 +169,7 @@ impl Described {
             DataType::Decimal32(precision, scale)
             | DataType::Decimal64(precision, scale)
             | DataType::Decimal128(precision, scale) => {
-                Described { element: NUMERIC, is_array: false, modifier: numeric_modifier(*precision, *scale) }
+                Described { modifier: numeric_modifier(*precision, *scale), ..plain(NUMERIC) }
             }
             DataType::Decimal256(_, _) => plain(NUMERIC),
             DataType::Binary

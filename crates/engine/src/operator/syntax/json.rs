@@ -22,6 +22,16 @@ pub fn rewrite(function: &mut Function) -> Option<Expr> {
         return Some(unnested(&function.name, list, arguments.args.clone(), is_text));
     }
     let name = function.name.0.last()?.to_string().to_lowercase();
+    let address = match name.as_str() {
+        "network" => Some(("pg_as_cidr", "inet_network")),
+        "broadcast" => Some(("pg_as_inet", "inet_broadcast")),
+        "netmask" => Some(("pg_as_inet", "inet_netmask")),
+        _ => None,
+    };
+    if let Some((whole, part)) = address {
+        function.name = ObjectName::from(vec![Ident::new(part)]);
+        return Some(call(whole, vec![Expr::Function(function.clone())]));
+    }
     let (whole, part) = match name.as_str() {
         "json_agg" => ("json_of_list", "to_json"),
         "jsonb_agg" => ("jsonb_of_list", "to_json"),
