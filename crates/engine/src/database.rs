@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::function::context::SessionClock;
 use crate::query::{PlanCache, StatementTimes};
+use crate::sequence::Numbers;
 use crate::setting::Settings;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -32,6 +33,8 @@ pub struct Engine {
     plain: SessionState,
     /// Plans of queries, to be used again.
     pub plans: PlanCache,
+    /// Its sequences at work.
+    pub numbers: Numbers,
     /// One refresh of an aggregate at a time: a second one would only compute the same and conflict.
     pub refreshing: tokio::sync::Mutex<()>,
 }
@@ -66,6 +69,7 @@ impl Engine {
             state,
             plain,
             plans: PlanCache::default(),
+            numbers: Numbers::default(),
             refreshing: tokio::sync::Mutex::new(()),
         }))
     }

@@ -3,11 +3,15 @@
 mod aggregate;
 mod enumeration;
 mod hypertable;
+mod rules;
+mod sequence;
 mod table;
 
 pub use aggregate::{alter_aggregate, create_aggregate};
 pub use hypertable::{Partition, make_hypertable};
-pub use table::{create_table, set_schema, set_table_options};
+pub use rules::columns_of;
+pub use sequence::{Alter, alter as alter_sequence, restart_owned};
+pub use table::{create_table, select_into, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, ident};
@@ -39,6 +43,11 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
         }
         Sql::CreateType { name, representation } => enumeration::create(work, name, representation.as_ref()),
         Sql::AlterType(alter) => enumeration::alter(work, alter),
+        Sql::CreateSequence { temporary: true, .. } => Err(Error::unsupported("temporary sequences are not supported")
+            .hint("Create a sequence in a schema of its own and drop it.")),
+        Sql::CreateSequence { if_not_exists, name, data_type, sequence_options, owned_by, .. } => {
+            sequence::create(work, name, *if_not_exists, data_type.as_ref(), sequence_options, owned_by.as_ref())
+        }
         Sql::CreateFunction(function) => create_function(work, function),
         Sql::DropFunction(drop) => {
             for target in &drop.func_desc {
@@ -179,7 +188,10 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
             default: None,
             missing: None,
         })
-        .collect();
+        .collect::<Vec<_>>();
+    if let Some(old) = &existing {
+        replaceable(old, &columns)?;
+    }
     let table = highwater_model::Table {
         id,
         schema,
@@ -192,6 +204,25 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
     };
     work.change(CatalogChange::PutTable(Arc::new(table)))?;
     done("CREATE VIEW")
+}
+
+/// A view may only get columns at its end when it is replaced.
+fn replaceable(old: &highwater_model::Table, new: &[highwater_model::Column]) -> Result<()> {
+    for (i, was) in old.columns.iter().enumerate() {
+        let error = match new.get(i) {
+            None => "cannot drop columns from view".to_owned(),
+            Some(is) if is.name != was.name => {
+                format!("cannot change name of view column \"{}\" to \"{}\"", was.name, is.name)
+            }
+            Some(is) if is.column_type != was.column_type => format!(
+                "cannot change data type of view column \"{}\" from {} to {}",
+                was.name, was.column_type, is.column_type
+            ),
+            Some(_) => continue,
+        };
+        return Err(Error::new("42P16", error).hint("Drop the view and create it again."));
+    }
+    Ok(())
 }
 
 fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Outcome> {
@@ -281,6 +312,7 @@ async fn drop_objects(
                 outside_of_block(work, "DROP DATABASE")?;
                 work.instance.drop_database(&parts.join("."), if_exists, &work.engine.name).await?;
             }
+            ObjectType::Sequence => sequence::drop(work, &parts, if_exists, cascade)?,
             ObjectType::Type => enumeration::drop(work, &parts, if_exists, cascade)?,
             ObjectType::Index => table::drop_index(work, &parts, if_exists)?,
             ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
@@ -309,7 +341,9 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
         .cloned()
         .collect();
     let enums: Vec<u32> = catalog.objects.enums.values().filter(|t| t.schema == name).map(|t| t.id).collect();
-    let is_empty = caggs.is_empty() && tables.is_empty() && enums.is_empty();
+    let sequences: Vec<u32> =
+        catalog.objects.sequences.values().filter(|s| s.schema == name && s.owner.is_none()).map(|s| s.id).collect();
+    let is_empty = caggs.is_empty() && tables.is_empty() && enums.is_empty() && sequences.is_empty();
     if !is_empty && !cascade {
         return Err(Error::new("2BP01", format!("cannot drop schema {name} because other objects depend on it"))
             .hint("Use DROP ... CASCADE to drop the dependent objects too."));
@@ -319,6 +353,9 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
     }
     for table in tables {
         table::drop_table(work, &table, true)?;
+    }
+    for id in sequences {
+        work.change(CatalogChange::DropSequence(id))?;
     }
     for id in enums {
         enumeration::drop_enum(work, id, true)?;

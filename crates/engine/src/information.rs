@@ -90,6 +90,8 @@ pub fn table_function(name: &str) -> Option<TableFunction> {
     table_functions::find(name)
 }
 
+pub use constraint::quoted_where_needed;
+
 /// What a statement can know of its database and session.
 #[derive(Debug)]
 pub struct Known {

@@ -12,6 +12,7 @@ mod copy;
 
 pub use copy::{CopySource, CopyStatement};
 
+use crate::define::Alter;
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName, ObjectNamePart, Query};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -47,6 +48,8 @@ pub enum Statement {
     RefreshMaterializedView(ObjectName),
     /// COPY.
     Copy(Box<CopyStatement>),
+    /// ALTER SEQUENCE.
+    AlterSequence(Box<Alter>),
     /// CREATE EXTENSION.
     CreateExtension {
         /// Its name.
@@ -131,6 +134,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         return Ok(Statement::Empty);
     }
     let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
+    order_sequence_options(&mut tokens);
     let words: Vec<String> = tokens.iter().take(6).map(|t| t.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
@@ -145,6 +149,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
         ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
         ["ALTER", "TABLE", ..] => reader.alter_table(),
+        ["ALTER", "SEQUENCE", ..] => reader.alter_sequence(),
         ["COPY", ..] => reader.copy().map(|copy| Statement::Copy(Box::new(copy))),
         ["VACUUM", ..] => Ok(Statement::Nothing("VACUUM")),
         ["ANALYZE", ..] | ["ANALYSE", ..] => Ok(Statement::Nothing("ANALYZE")),
@@ -230,6 +235,63 @@ fn split_sign(token: TokenWithSpan) -> Vec<TokenWithSpan> {
         _ => return vec![token],
     };
     parts.into_iter().map(|part| TokenWithSpan::new(part, token.span)).collect()
+}
+
+/// Brings the options of sequences into the order in which sqlparser reads them; PostgreSQL takes any.
+fn order_sequence_options(tokens: &mut [TokenWithSpan]) {
+    let word = |token: &TokenWithSpan| match &token.token {
+        Token::Word(w) if w.quote_style.is_none() => w.value.to_uppercase(),
+        _ => String::new(),
+    };
+    let begins = |i: usize| word(&tokens[i]);
+    let mut parts = Vec::new();
+    if tokens.len() > 3 && begins(0) == "CREATE" && (1..3).any(|i| begins(i) == "SEQUENCE") {
+        let first =
+            (3..tokens.len()).find(|i| option_rank(&begins(*i), &begins((*i + 1).min(tokens.len() - 1))).is_some());
+        parts.extend(first.map(|first| (first, tokens.len())));
+    }
+    for i in 2..tokens.len() {
+        if tokens[i].token == Token::LParen && begins(i - 1) == "IDENTITY" {
+            let end = (i..tokens.len()).find(|j| tokens[*j].token == Token::RParen);
+            parts.extend(end.map(|end| (i + 1, end)));
+        }
+    }
+    for (start, end) in parts {
+        let mut options: Vec<(u8, Vec<TokenWithSpan>)> = Vec::new();
+        let mut after_no = false;
+        for i in start..end {
+            let next = if i + 1 < end { word(&tokens[i + 1]) } else { String::new() };
+            match option_rank(&word(&tokens[i]), &next) {
+                Some(rank) if !after_no => options.push((rank, vec![tokens[i].clone()])),
+                _ => match options.last_mut() {
+                    Some((_, option)) => option.push(tokens[i].clone()),
+                    None => return,
+                },
+            }
+            after_no = word(&tokens[i]) == "NO";
+        }
+        options.sort_by_key(|(rank, _)| *rank);
+        let ordered: Vec<TokenWithSpan> = options.into_iter().flat_map(|(_, option)| option).collect();
+        tokens[start..end].clone_from_slice(&ordered);
+    }
+}
+
+/// Where an option of a sequence that begins with these words has to stand; `None` when none does.
+fn option_rank(word: &str, next: &str) -> Option<u8> {
+    let of = |word: &str| {
+        Some(match word {
+            "AS" => 0,
+            "INCREMENT" => 1,
+            "MINVALUE" => 2,
+            "MAXVALUE" => 3,
+            "START" => 4,
+            "CACHE" => 5,
+            "CYCLE" => 6,
+            "OWNED" => 7,
+            _ => return None,
+        })
+    };
+    if word == "NO" { of(next) } else { of(word) }
 }
 
 /// Where lines begin, to turn tokenizer locations (line and column in characters) into offsets.
@@ -469,6 +531,49 @@ impl Reader<'_> {
         self.words(&["WITH", "DATA"]);
         self.finish()?;
         Ok(Statement::RefreshMaterializedView(name))
+    }
+
+    fn alter_sequence(&mut self) -> Result<Statement> {
+        self.words(&["ALTER", "SEQUENCE"]);
+        let if_exists = self.words(&["IF", "EXISTS"]);
+        let mut alter =
+            Alter { name: self.name()?, if_exists, options: Vec::new(), restart: None, owned_by: None, rename: None };
+        loop {
+            if self.words(&["RENAME", "TO"]) {
+                alter.rename = Some(self.identifier()?);
+            } else if self.words(&["OWNED", "BY"]) {
+                alter.owned_by = Some(self.name()?);
+            } else if self.words(&["OWNER", "TO"]) {
+                self.identifier()?;
+            } else if self.word("RESTART") {
+                self.word("WITH");
+                let number = matches!(self.parser.peek_token().token, Token::Number(..) | Token::Minus);
+                alter.restart = Some(if number { Some(self.expr()?) } else { None });
+            } else if self.word("INCREMENT") {
+                self.word("BY");
+                alter.options.push(ast::SequenceOptions::IncrementBy(self.expr()?, true));
+            } else if self.word("START") {
+                self.word("WITH");
+                alter.options.push(ast::SequenceOptions::StartWith(self.expr()?, true));
+            } else if self.word("MINVALUE") {
+                alter.options.push(ast::SequenceOptions::MinValue(Some(self.expr()?)));
+            } else if self.word("MAXVALUE") {
+                alter.options.push(ast::SequenceOptions::MaxValue(Some(self.expr()?)));
+            } else if self.word("CYCLE") {
+                alter.options.push(ast::SequenceOptions::Cycle(false));
+            } else if self.words(&["NO", "CYCLE"]) {
+                alter.options.push(ast::SequenceOptions::Cycle(true));
+            } else {
+                break;
+            }
+        }
+        self.finish()?;
+        Ok(Statement::AlterSequence(Box::new(alter)))
+    }
+
+    fn expr(&mut self) -> Result<ast::Expr> {
+        let expr = self.parser.parse_expr();
+        self.wrap(expr)
     }
 
     fn create_extension(&mut self) -> Result<Statement> {

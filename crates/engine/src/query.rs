@@ -10,6 +10,7 @@
 mod cache;
 
 use crate::database::Engine;
+use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
@@ -34,7 +35,7 @@ use highwater_model::{CaggId, ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub use cache::PlanCache;
@@ -60,6 +61,9 @@ pub struct Planner {
     known: OnceLock<Arc<information::Known>>,
     /// Aggregates that plans of this planner read.
     reads: Mutex<Vec<CaggId>>,
+    seen: Arc<Mutex<Seen>>,
+    /// Whether a function of sequences was planned.
+    numbered: AtomicBool,
 }
 
 impl Planner {
@@ -86,7 +90,15 @@ impl Planner {
             depth: AtomicUsize::new(0),
             known: OnceLock::new(),
             reads: Mutex::default(),
+            seen: Arc::default(),
+            numbered: AtomicBool::new(false),
         }
+    }
+
+    /// Remembers for this session which numbers of sequences it gets.
+    pub fn with_seen(mut self, seen: Arc<Mutex<Seen>>) -> Self {
+        self.seen = seen;
+        self
     }
 
     /// Makes base tables have the stable id of each row as a last column.
@@ -252,6 +264,12 @@ impl Planner {
         resolve(&self.version, &self.search_path(), parts)
     }
 
+    /// Sequences, as the statement sees them.
+    fn sequences(&self) -> Sequences {
+        let (engine, version) = (self.engine.clone(), self.version.clone());
+        Sequences { engine, version, search_path: self.search_path(), seen: self.seen.clone() }
+    }
+
     /// The types that names stand for.
     pub fn type_names(&self) -> types::Names {
         types::Names { version: self.version.clone(), search_path: self.search_path() }
@@ -386,6 +404,10 @@ impl ContextProvider for Planner {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let bare = name.rsplit('.').next().unwrap_or(name);
+        if let Some(function) = self.sequences().function(bare) {
+            self.numbered.store(true, Ordering::Relaxed);
+            return Some(function);
+        }
         information::scalar_function(self, bare).or_else(|| self.state.scalar_functions().get(bare).cloned())
     }
 

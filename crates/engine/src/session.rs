@@ -10,6 +10,7 @@ use crate::error::{Error, Notice, Result};
 use crate::instance::Instance;
 use crate::parse::{self, Statement};
 use crate::query::StatementTimes;
+use crate::sequence::Seen;
 use crate::setting::Settings;
 use crate::work::Work;
 use crate::{administration, names};
@@ -115,6 +116,7 @@ pub struct Session {
     notices: Vec<Notice>,
     prepared: HashMap<String, (Arc<Prepared>, Vec<Option<DataType>>)>,
     cancel: Arc<Mutex<CancellationToken>>,
+    seen: Arc<parking_lot::Mutex<Seen>>,
 }
 
 /// An open transaction block.
@@ -144,6 +146,7 @@ impl Session {
             notices: Vec::new(),
             prepared: HashMap::new(),
             cancel: Arc::default(),
+            seen: Arc::default(),
         }
     }
 
@@ -245,7 +248,8 @@ impl Session {
             let in_block = self.block.is_some();
             let transaction = self.end_work(work);
             let result = match (result, transaction) {
-                (Ok(outcome), Some(transaction)) => {
+                (Ok(outcome), Some(mut transaction)) => {
+                    self.engine.numbers.settle(&mut transaction)?;
                     let wait = self.settings.get("synchronous_commit")? != "off";
                     self.engine.commit(transaction, wait).await.map(|()| outcome)
                 }
@@ -283,6 +287,7 @@ impl Session {
             autocommit,
             notices: Vec::new(),
             described: Vec::new(),
+            seen: self.seen.clone(),
         }
     }
 
@@ -368,6 +373,7 @@ impl Session {
             Sql::Discard { .. } => {
                 self.prepared.clear();
                 self.settings = Settings::default();
+                *self.seen.lock() = Seen::default();
                 done("DISCARD ALL")
             }
             Sql::Prepare { name, data_types, statement } => {
@@ -454,7 +460,8 @@ impl Session {
             return Ok("ROLLBACK");
         }
         let wait = self.settings.get("synchronous_commit")? != "off";
-        let transaction = block.transaction.expect("no statement is running");
+        let mut transaction = block.transaction.expect("no statement is running");
+        self.engine.numbers.settle(&mut transaction)?;
         self.engine.commit(transaction, wait).await?;
         Ok("COMMIT")
     }

@@ -6,6 +6,7 @@ use crate::instance::Instance;
 use crate::operator::marked::marked_field;
 use crate::parse::{self, CopySource, CopyStatement, Statement};
 use crate::query::{Planner, Relation, StatementTimes, resolve};
+use crate::sequence::Seen;
 use crate::session::{CopyOut, Outcome};
 use crate::setting::Settings;
 use crate::{administration, copy, define, types, write};
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 use highwater_model::{CatalogChange, Clockface, ContinuousAggregate, Table, TableKind};
 use highwater_store::Transaction;
+use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -40,12 +42,15 @@ pub struct Work {
     pub notices: Vec<Notice>,
     /// The parameters as the statement was described with.
     pub described: Vec<FieldRef>,
+    /// What the session has seen of sequences.
+    pub seen: Arc<Mutex<Seen>>,
 }
 
 impl Work {
     /// A planner that sees what the transaction sees.
     pub fn planner(&self) -> Planner {
         Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
+            .with_seen(self.seen.clone())
     }
 
     /// The relation that a name stands for.
@@ -136,6 +141,9 @@ impl Work {
     ) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
         let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
         match sql.as_ref() {
+            ast::Statement::Query(query) if into(query).is_some() => {
+                Ok((administration::untyped(query.as_ref(), types), None))
+            }
             ast::Statement::Query(query) => {
                 let planner = self.planner();
                 if let Some(kept) = planner.kept(text, types) {
@@ -173,6 +181,15 @@ impl Work {
             Statement::Empty => Ok(Outcome::Empty),
             Statement::Nothing(tag) => Ok(Outcome::Done((*tag).to_owned())),
             Statement::Sql(sql) => match sql.as_ref() {
+                ast::Statement::Query(query) if into(query).is_some() => {
+                    let mut query = query.clone();
+                    let into = match query.body.as_mut() {
+                        ast::SetExpr::Select(select) => select.into.take(),
+                        _ => None,
+                    };
+                    let into = into.ok_or_else(|| Error::internal("a query INTO has a table"))?;
+                    define::select_into(self, &into, &query).await
+                }
                 ast::Statement::Query(query) => self.query(query, text, parameters).await,
                 other => self.run_sql(other, parameters).await,
             },
@@ -189,6 +206,7 @@ impl Work {
                     .hint(format!("Use CALL refresh_continuous_aggregate('{}', NULL, NULL).", cagg.name)))
             }
             Statement::Copy(copy) => self.copy_out(copy).await,
+            Statement::AlterSequence(alter) => define::alter_sequence(self, alter),
             Statement::CreateExtension { name, if_not_exists } => define::create_extension(self, name, *if_not_exists),
         }
     }
@@ -294,6 +312,14 @@ impl Work {
         let count = columns.fields().len();
         let data = copy::unload(columns, rows, &statement.options, self.settings.time_zone())?;
         Ok(Outcome::CopyOut(CopyOut { binary: false, columns: count, data }))
+    }
+}
+
+/// The table that SELECT … INTO makes.
+fn into(query: &ast::Query) -> Option<&ast::SelectInto> {
+    match query.body.as_ref() {
+        ast::SetExpr::Select(select) => select.into.as_ref(),
+        _ => None,
     }
 }
 

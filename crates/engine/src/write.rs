@@ -4,6 +4,8 @@
 //! is the old rows deleted by their ids and the new rows inserted, in one commit.
 
 mod conflict;
+mod defaults;
+mod rules;
 mod values;
 
 use crate::administration::placeholders;
@@ -16,12 +18,12 @@ use crate::{convert, names};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject,
 };
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{Column, ColumnId, ColumnType, RangeSet, Table};
+use highwater_model::{Column, ColumnId, ColumnType, Identity, RangeSet, Rules, Table};
 use highwater_store::RowIds;
 use highwater_store::rows::times;
 use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type, type_mark, typed_field};
@@ -54,7 +56,8 @@ pub fn describe(
         }
         ast::Statement::Update(update) => {
             let table = updated_table(work, update)?;
-            let query = update_query(update, &table)?;
+            let rules = rules_of(work, &table);
+            let query = update_query(update, &table, rules.as_deref())?;
             let mut types = types.to_vec();
             let marks = infer_from_assignments(update, &table, &mut types);
             let mut parameters = match all_known(statement, &types) {
@@ -133,6 +136,40 @@ pub fn named_columns(table: &Table, names: impl IntoIterator<Item = String>) -> 
         columns.push(column.clone());
     }
     Ok(columns)
+}
+
+fn rules_of(work: &Work, table: &Table) -> Option<Arc<Rules>> {
+    work.transaction.version().catalog().objects.rules.get(&table.id).cloned()
+}
+
+/// Whether only the database gives a column its values.
+fn is_computed(rules: Option<&Rules>, column: ColumnId) -> bool {
+    rules.is_some_and(|rules| {
+        rules.generated.contains_key(&column) || rules.identity.get(&column) == Some(&Identity::Always)
+    })
+}
+
+/// Refuses values for columns that the database computes.
+fn refuse_computed(work: &Work, target: &Target, source: Option<&ast::Query>) -> Result<()> {
+    let rules = rules_of(work, &target.table);
+    for (i, column) in target.columns.iter().enumerate().filter(|(_, c)| is_computed(rules.as_deref(), c.id)) {
+        let only_default = match source.map(|source| source.body.as_ref()) {
+            Some(SetExpr::Values(values)) => values.rows.iter().all(|row| row.content.get(i).is_none_or(is_default)),
+            None => true,
+            Some(_) => false,
+        };
+        if !only_default {
+            let name = &column.name;
+            let generated = rules.as_ref().is_some_and(|rules| rules.generated.contains_key(&column.id));
+            let detail = match generated {
+                true => format!("Column \"{name}\" is a generated column."),
+                false => format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS."),
+            };
+            let message = format!("cannot insert a non-DEFAULT value into column \"{name}\"");
+            return Err(Error::new("428C9", message).detail(detail));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_aggregate(work: &Work, name: &ast::ObjectName, what: &str) -> Result<()> {
@@ -238,6 +275,8 @@ fn is_default(expr: &Expr) -> bool {
 
 fn default_of(column: &Column) -> Result<Expr> {
     match &column.default {
+        // A sequence is found by its name as well, which is cheaper than to ask the catalog for its oid.
+        Some(sql) if sql.starts_with("nextval('") => parse::parse_expr(&sql.replace("'::regclass)", "')")),
         Some(sql) => parse::parse_expr(sql),
         None => Ok(Expr::value(ast::Value::Null)),
     }
@@ -257,6 +296,7 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         Some(other) => return Err(Error::unsupported(format!("{other} is not supported"))),
     };
     let planner = work.planner();
+    refuse_computed(work, &target, insert.source.as_deref())?;
     let Some(source) = &insert.source else {
         let batch = whole_rows(&planner, &target.table, &[], Vec::new(), 1)?;
         work.transaction.insert(&target.table, batch.clone())?;
@@ -331,11 +371,12 @@ async fn planned(
     let columns = target.columns[..given].to_vec();
     let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
     let rows = planner.run(plan, parameters).await?;
-    let (table, defaults) = (target.table.clone(), default_values(planner, &target.table, &columns)?);
+    let table = target.table.clone();
+    let (defaults, rules) = (Defaults::of(planner, &table, &columns)?, RowRules::of(planner, &table)?);
     Ok(rows
         .map(move |batch| {
             let batch = batch?;
-            complete(&table, &defaults, &columns, batch.columns().to_vec(), batch.num_rows())
+            complete(&table, &defaults, &rules, &columns, batch.columns().to_vec(), batch.num_rows())
         })
         .boxed())
 }
@@ -368,6 +409,9 @@ impl Gathered {
     }
 }
 
+pub use defaults::Defaults;
+pub use rules::RowRules;
+
 /// Rows of all columns of a table, from the given ones and the defaults of the others.
 ///
 /// # Errors
@@ -379,25 +423,14 @@ pub fn whole_rows(
     arrays: Vec<ArrayRef>,
     rows: usize,
 ) -> Result<RecordBatch> {
-    complete(table, &default_values(planner, table, given)?, given, arrays, rows)
-}
-
-/// The defaults of the columns that are not given.
-fn default_values(planner: &Planner, table: &Table, given: &[Column]) -> Result<HashMap<ColumnId, ScalarValue>> {
-    let missing = table.columns.iter().filter(|c| c.default.is_some() && !given.iter().any(|g| g.id == c.id));
-    missing
-        .map(|column| {
-            let schema = DFSchema::empty();
-            let expr = planner.plan_expr(&default_of(column)?, &schema)?;
-            let expr = convert::assign_expr(expr, column, &table.name, &schema, planner.state())?;
-            Ok((column.id, planner.constant_of(&expr)?))
-        })
-        .collect()
+    let (defaults, rules) = (Defaults::of(planner, table, given)?, RowRules::of(planner, table)?);
+    complete(table, &defaults, &rules, given, arrays, rows)
 }
 
 fn complete(
     table: &Table,
-    defaults: &HashMap<ColumnId, ScalarValue>,
+    defaults: &Defaults,
+    rules: &RowRules,
     given: &[Column],
     arrays: Vec<ArrayRef>,
     rows: usize,
@@ -405,15 +438,13 @@ fn complete(
     let by_id: HashMap<_, _> = given.iter().map(|c| c.id).zip(arrays).collect();
     let mut columns = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
-        columns.push(match (by_id.get(&column.id), defaults.get(&column.id)) {
+        columns.push(match (by_id.get(&column.id), defaults.values(column.id, rows)?) {
             (Some(array), _) => array.clone(),
-            (None, Some(value)) => value.to_array_of_size(rows)?,
+            (None, Some(values)) => values,
             (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
         });
     }
-    let batch = RecordBatch::try_new(arrow_schema(table), columns)?;
-    check_not_null(table, &batch)?;
-    Ok(batch)
+    rules.apply(table, RecordBatch::try_new(arrow_schema(table), columns)?)
 }
 
 fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
@@ -476,7 +507,7 @@ fn alias_of(factor: &TableFactor, table: &Table) -> String {
 }
 
 /// `SELECT row id, old time, every column as it becomes FROM … WHERE …`
-fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
+fn update_query(update: &ast::Update, table: &Table, rules: Option<&Rules>) -> Result<ast::Query> {
     let alias = quoted(&alias_of(&update.table.relation, table));
     let mut assigned: HashMap<String, Expr> = HashMap::new();
     for assignment in &update.assignments {
@@ -486,6 +517,13 @@ fn update_query(update: &ast::Update, table: &Table) -> Result<ast::Query> {
             );
         };
         let column = named_columns(table, [parse::name_parts(name).pop().unwrap_or_default()])?.remove(0);
+        if !is_default(&assignment.value) && is_computed(rules, column.id) {
+            return Err(Error::new("428C9", format!("column \"{}\" can only be updated to DEFAULT", column.name))
+                .detail(format!(
+                    "Column \"{}\" is a generated column, or an identity column defined as GENERATED ALWAYS.",
+                    column.name
+                )));
+        }
         let value = if is_default(&assignment.value) { default_of(&column)? } else { assignment.value.clone() };
         if assigned.insert(column.name.clone(), value).is_some() {
             return Err(Error::new("42601", format!("multiple assignments to same column \"{}\"", column.name)));
@@ -520,7 +558,8 @@ pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarV
     let planner = work.planner().with_row_ids();
     let mut types = work.types_of(parameters);
     infer_from_assignments(update, &table, &mut types);
-    let plan = planner.plan_query(&update_query(update, &table)?, &types)?;
+    let rules = rules_of(work, &table);
+    let plan = planner.plan_query(&update_query(update, &table, rules.as_deref())?, &types)?;
     let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
@@ -528,7 +567,7 @@ pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarV
         return finish(work, &table, Vec::new(), update.returning.as_deref(), "UPDATE").await;
     };
     let new = RecordBatch::try_new(arrow_schema(&table), found.columns()[2..].to_vec())?;
-    check_not_null(&table, &new)?;
+    let new = RowRules::of(&planner, &table)?.apply(&table, new)?;
     let old = touched(work, &table, found.column(1));
     tokio::task::block_in_place(|| {
         work.transaction.delete(table.id, ids, old)?;
@@ -626,6 +665,9 @@ pub fn truncate(work: &mut Work, truncate: &ast::Truncate) -> Result<Outcome> {
         refuse_aggregate(work, &target.name, "truncate")?;
         let table = work.table(&target.name)?;
         work.transaction.truncate(table.id)?;
+        if truncate.identity == Some(ast::TruncateIdentityOption::Restart) {
+            crate::define::restart_owned(work, table.id)?;
+        }
     }
     Ok(Outcome::Done("TRUNCATE TABLE".to_owned()))
 }

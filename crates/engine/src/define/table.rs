@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP TABLE and INDEX.
 
-use super::{aggregate, done, hypertable};
+use super::{aggregate, done, hypertable, rules, sequence};
 use crate::convert;
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, Options, ident};
@@ -11,7 +11,9 @@ use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
 use futures::TryStreamExt;
-use highwater_model::{CatalogChange, Column, ColumnId, Index, IndexColumn, Table, TableId, TableKind};
+use highwater_model::{
+    CatalogChange, Column, ColumnId, Identity, Index, IndexColumn, Rules, Sequence, Table, TableId, TableKind,
+};
 use highwater_store::schema::arrow_schema;
 use highwater_store::unique;
 use std::sync::Arc;
@@ -27,10 +29,41 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
     if create.temporary {
-        return Err(Error::unsupported("temporary tables are not supported")
-            .hint("Create a table in a schema of its own and drop it."));
+        return Err(no_temporary_tables());
     }
-    let mut table = Table {
+    let mut table = new_table(work, schema, name);
+    if let Some(query) = &create.query {
+        return create_table_as(work, table, &create.columns, query).await;
+    }
+    let mut added = Added::default();
+    for definition in &create.columns {
+        add_column(work, &mut table, definition, &mut added)?;
+    }
+    // Computed columns may name those after them.
+    for (id, expr) in std::mem::take(&mut added.generated) {
+        rules::add_generated(work, &table, &mut added.rules, id, &expr)?;
+    }
+    for (column, name, expr) in std::mem::take(&mut added.checks) {
+        rules::add_check(work, &table, &mut added.rules, name, Some(&column), &expr)?;
+    }
+    for constraint in &create.constraints {
+        add_constraint(work, &mut table, constraint, &mut added.rules)?;
+    }
+    let partition = hypertable::partition_of_options(work, &table, options)?;
+    work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
+    added.put(work, &table)?;
+    if let Some(partition) = partition {
+        hypertable::make_hypertable(work, &Arc::new(table), &partition)?;
+    }
+    done("CREATE TABLE")
+}
+
+fn no_temporary_tables() -> Error {
+    Error::unsupported("temporary tables are not supported").hint("Create a table in a schema of its own and drop it.")
+}
+
+fn new_table(work: &Work, schema: String, name: String) -> Table {
+    Table {
         id: TableId(work.engine.store.take_oid()),
         schema,
         name,
@@ -39,28 +72,26 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         indexes: Vec::new(),
         hypertable: None,
         kind: TableKind::Table,
-    };
-    if let Some(query) = &create.query {
-        return create_table_as(work, table, create, query).await;
     }
-    for definition in &create.columns {
-        add_column(work, &mut table, definition)?;
+}
+
+/// SELECT … INTO: CREATE TABLE … AS.
+pub async fn select_into(work: &mut Work, into: &ast::SelectInto, query: &ast::Query) -> Result<Outcome> {
+    if into.temporary {
+        return Err(no_temporary_tables());
     }
-    for constraint in &create.constraints {
-        add_constraint(work, &mut table, constraint)?;
+    let (schema, name) = work.new_name(&into.name)?;
+    if work.transaction.version().catalog().is_taken(&schema, &name) {
+        return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
-    let partition = hypertable::partition_of_options(work, &table, options)?;
-    work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
-    if let Some(partition) = partition {
-        hypertable::make_hypertable(work, &Arc::new(table), &partition)?;
-    }
-    done("CREATE TABLE")
+    let table = new_table(work, schema, name);
+    create_table_as(work, table, &[], query).await
 }
 
 async fn create_table_as(
     work: &mut Work,
     mut table: Table,
-    create: &ast::CreateTable,
+    names: &[ast::ColumnDef],
     query: &ast::Query,
 ) -> Result<Outcome> {
     let planner = work.planner();
@@ -69,7 +100,7 @@ async fn create_table_as(
     for (i, field) in schema.fields().iter().enumerate() {
         let column_type = highwater_store::schema::field_type(field)
             .ok_or_else(|| Error::unsupported(format!("a column of type {} cannot be kept", field.data_type())))?;
-        let name = create.columns.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name));
+        let name = names.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name));
         if table.column(&name).is_some() {
             return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
         }
@@ -89,15 +120,42 @@ async fn create_table_as(
     done(&format!("SELECT {count}"))
 }
 
-fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef) -> Result<()> {
+/// What comes with columns beside the table itself.
+#[derive(Default)]
+struct Added {
+    sequences: Vec<Sequence>,
+    rules: Rules,
+    /// Computed columns that are still to be planned.
+    generated: Vec<(ColumnId, ast::Expr)>,
+    /// Conditions that are still to be planned: the column, their name, the condition.
+    checks: Vec<(String, Option<String>, ast::Expr)>,
+}
+
+impl Added {
+    fn put(self, work: &mut Work, table: &Table) -> Result<()> {
+        for sequence in self.sequences {
+            work.change(CatalogChange::PutSequence(Arc::new(sequence)))?;
+        }
+        rules::put(work, table, self.rules)
+    }
+}
+
+fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef, added: &mut Added) -> Result<()> {
     let name = ident(&definition.name);
     if table.column(&name).is_some() {
         return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
     }
     let id = ColumnId(table.next_column);
     table.next_column += 1;
-    let column_type = work.type_names().column_type(&definition.data_type)?;
+    let serial = sequence::serial_type(&definition.data_type);
+    let column_type = match &serial {
+        Some(column_type) => column_type.clone(),
+        None => work.type_names().column_type(&definition.data_type)?,
+    };
     let mut column = Column { id, name, column_type, not_null: false, default: None, missing: None };
+    if serial.is_some() {
+        added.sequences.push(sequence::number(work, table, &mut column, &[])?);
+    }
     let mut keys = Vec::new();
     for option in &definition.options {
         match &option.option {
@@ -112,10 +170,20 @@ fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef) -
             }
             ColumnOption::Unique(_) => keys.push(false),
             ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
-            ColumnOption::Check(_) => return Err(unsupported_constraint("CHECK")),
+            ColumnOption::Check(check) => {
+                let name = check.name.as_ref().or(option.name.as_ref()).map(ident);
+                added.checks.push((column.name.clone(), name, (*check.expr).clone()));
+            }
             ColumnOption::ForeignKey(_) => return Err(unsupported_constraint("FOREIGN KEY")),
-            ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
-                return Err(Error::unsupported(format!("generated column \"{}\" is not supported", column.name)));
+            ColumnOption::Generated { generation_expr: Some(expr), .. } => added.generated.push((id, expr.clone())),
+            ColumnOption::Generated { generated_as, sequence_options, .. } => {
+                let options = sequence_options.as_deref().unwrap_or_default();
+                added.sequences.push(sequence::number(work, table, &mut column, options)?);
+                let identity = match generated_as {
+                    ast::GeneratedAs::ByDefault => Identity::ByDefault,
+                    _ => Identity::Always,
+                };
+                added.rules.identity.insert(id, identity);
             }
             other => return Err(Error::unsupported(format!("column option {other} is not supported"))),
         }
@@ -141,10 +209,10 @@ fn check_default(work: &Work, table: &Table, column: &Column) -> Result<()> {
 
 fn unsupported_constraint(kind: &str) -> Error {
     Error::unsupported(format!("{kind} constraints are not supported"))
-        .hint("PRIMARY KEY, UNIQUE and NOT NULL are. Leave the constraint out rather than have it not checked.")
+        .hint("PRIMARY KEY, UNIQUE, CHECK and NOT NULL are. Leave the constraint out rather than have it not checked.")
 }
 
-fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstraint) -> Result<()> {
+fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstraint, rules: &mut Rules) -> Result<()> {
     let columns_of = |table: &Table, columns: &[ast::IndexColumn]| -> Result<Vec<ColumnId>> {
         columns
             .iter()
@@ -165,7 +233,9 @@ fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstrai
             let columns = columns_of(table, &key.columns)?;
             add_key(work, table, &columns, false, key.name.as_ref().map(ident))
         }
-        TableConstraint::Check(_) => Err(unsupported_constraint("CHECK")),
+        TableConstraint::Check(check) => {
+            rules::add_check(work, table, rules, check.name.as_ref().map(ident), None, &check.expr)
+        }
         TableConstraint::ForeignKey(_) => Err(unsupported_constraint("FOREIGN KEY")),
         other => Err(Error::unsupported(format!("constraint {other} is not supported"))),
     }
@@ -398,6 +468,8 @@ pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Out
 
 async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOperation) -> Result<()> {
     let mut changed = table.as_ref().clone();
+    let mut changed_rules = rules::of(work, table);
+    let checks_before = changed_rules.checks.len();
     match operation {
         AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
             if *if_not_exists && table.column(&ident(&column_def.name)).is_some() {
@@ -414,7 +486,31 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     format!("column \"{}\" of relation \"{}\" already exists", ident(&column_def.name), table.name),
                 ));
             }
-            add_column(work, &mut changed, column_def)?;
+            let mut added = Added { rules: changed_rules, ..Added::default() };
+            add_column(work, &mut changed, column_def, &mut added)?;
+            let column = changed.columns.last().cloned().expect("it was just added");
+            for (id, expr) in std::mem::take(&mut added.generated) {
+                rules::add_generated(work, &changed, &mut added.rules, id, &expr)?;
+            }
+            for (column, name, expr) in std::mem::take(&mut added.checks) {
+                rules::add_check(work, &changed, &mut added.rules, name, Some(&column), &expr)?;
+            }
+            let computed = added.rules.generated.get(&column.id).cloned();
+            if computed.is_some() || !added.sequences.is_empty() || is_volatile(work, &column)? {
+                let value = computed.or_else(|| column.default.clone()).unwrap_or_else(|| "NULL".to_owned());
+                let checks = added.rules.checks.clone();
+                let changed = Arc::new(changed);
+                for sequence in std::mem::take(&mut added.sequences) {
+                    work.change(CatalogChange::PutSequence(Arc::new(sequence)))?;
+                }
+                write_again(work, table, &changed, &[(column.name.as_str(), value.as_str())]).await?;
+                added.put(work, &changed)?;
+                for check in &checks {
+                    rules::validate(work, &changed, check).await?;
+                }
+                return refuse_nulls_if(work, &changed, &column).await;
+            }
+            changed_rules = std::mem::take(&mut added.rules);
             let column = changed.columns.last_mut().expect("it was just added");
             if let Some(default) = column.default.clone() {
                 let planner = work.planner();
@@ -452,7 +548,15 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                         .hint("Cannot drop column that is a hypertable partitioning (space or time) dimension."));
                 }
                 aggregate::refuse_if_used(work, table, &name, "drop")?;
+                rules::drop_column(&mut changed_rules, table, column)?;
                 let id = column.id;
+                let owned: Vec<u32> = {
+                    let sequences = &work.transaction.version().catalog().objects.sequences;
+                    sequences.values().filter(|s| s.owner == Some((table.id, id))).map(|s| s.id).collect()
+                };
+                for sequence in owned {
+                    work.change(CatalogChange::DropSequence(sequence))?;
+                }
                 changed.columns.retain(|c| c.id != id);
                 changed.indexes.retain(|i| !i.columns.iter().any(|c| c.column == Some(id)));
             }
@@ -469,6 +573,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             let column = changed.columns.iter_mut().find(|c| c.name == old).ok_or_else(|| Error::no_column(&old))?;
             let id = column.id;
             column.name = new.clone();
+            rules::rename_column(&mut changed_rules, &old, &new)?;
             for column in changed.indexes.iter_mut().flat_map(|i| &mut i.columns).filter(|c| c.column == Some(id)) {
                 column.sql = crate::work::quoted(&new);
             }
@@ -508,9 +613,15 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                 refuse_nulls(work, table, &column).await?;
             }
         }
-        AlterTableOperation::AddConstraint { constraint, .. } => {
-            add_constraint(work, &mut changed, constraint)?;
-            if let Some(index) = changed.indexes.last() {
+        AlterTableOperation::AddConstraint { constraint, not_valid } => {
+            let before = changed_rules.checks.clone();
+            add_constraint(work, &mut changed, constraint, &mut changed_rules)?;
+            if let Some(check) = changed_rules.checks.iter().find(|c| !before.iter().any(|b| b.id == c.id))
+                && !not_valid
+            {
+                rules::validate(work, table, check).await?;
+            }
+            if let Some(index) = changed.indexes.get(table.indexes.len()) {
                 check_rows_unique(work, table, index)?;
                 for column in changed.columns.iter().filter(|c| c.not_null) {
                     refuse_nulls(work, table, column).await?;
@@ -519,19 +630,54 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
         }
         AlterTableOperation::DropConstraint { name, if_exists, .. } => {
             let name = ident(name);
-            let before = changed.indexes.len();
+            let before = changed.indexes.len() + changed_rules.checks.len();
             changed.indexes.retain(|i| !(i.constraint && i.name == name));
-            if changed.indexes.len() == before && !if_exists {
+            changed_rules.checks.retain(|c| c.name != name);
+            let found = changed.indexes.len() + changed_rules.checks.len() < before;
+            if !found && *if_exists {
+                work.notice(Notice::new(format!(
+                    "constraint \"{name}\" of relation \"{}\" does not exist, skipping",
+                    table.name
+                )));
+            }
+            if !found && !if_exists {
                 return Err(Error::new(
                     "42704",
                     format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name),
                 ));
             }
         }
+        AlterTableOperation::ValidateConstraint { name } => {
+            let name = ident(name);
+            match changed_rules.checks.iter().find(|c| c.name == name) {
+                Some(check) => return rules::validate(work, table, check).await,
+                None => return Err(no_constraint(&name, table)),
+            }
+        }
+        AlterTableOperation::RenameConstraint { old_name, new_name } => {
+            let (old, new) = (ident(old_name), ident(new_name));
+            let index = changed.indexes.iter_mut().find(|i| i.constraint && i.name == old).map(|i| &mut i.name);
+            let check = changed_rules.checks.iter_mut().find(|c| c.name == old).map(|c| &mut c.name);
+            *index.or(check).ok_or_else(|| no_constraint(&old, table))? = new;
+        }
         AlterTableOperation::OwnerTo { .. } => return Ok(()),
         other => return Err(Error::unsupported(format!("ALTER TABLE {other} is not supported"))),
     }
-    work.change(CatalogChange::PutTable(Arc::new(changed)))
+    let added_column = matches!(operation, AlterTableOperation::AddColumn { .. });
+    let added_checks = changed_rules.checks.len().saturating_sub(checks_before);
+    work.change(CatalogChange::PutTable(Arc::new(changed.clone())))?;
+    rules::put(work, table, changed_rules.clone())?;
+    if added_column && added_checks > 0 {
+        // The new column has its default in every row.
+        for check in &changed_rules.checks {
+            rules::validate(work, &changed, check).await?;
+        }
+    }
+    Ok(())
+}
+
+fn no_constraint(name: &str, table: &Table) -> Error {
+    Error::new("42704", format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name))
 }
 
 async fn refuse_nulls(work: &Work, table: &Table, column: &Column) -> Result<()> {
@@ -552,6 +698,16 @@ async fn refuse_nulls(work: &Work, table: &Table, column: &Column) -> Result<()>
             format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name),
         )),
     }
+}
+
+async fn refuse_nulls_if(work: &Work, table: &Table, column: &Column) -> Result<()> {
+    if column.not_null { refuse_nulls(work, table, column).await } else { Ok(()) }
+}
+
+/// Whether the DEFAULT of a column gives each row another value.
+fn is_volatile(work: &Work, column: &Column) -> Result<bool> {
+    let Some(default) = &column.default else { return Ok(false) };
+    Ok(work.planner().plan_expr(&parse::parse_expr(default)?, &DFSchema::empty())?.is_volatile())
 }
 
 /// Gives a column another type by writing every row again.
@@ -579,13 +735,19 @@ async fn change_type(
     for column in changed.indexes.iter_mut().flat_map(|i| &mut i.columns).filter(|c| c.column == Some(old.id)) {
         column.column = Some(id);
     }
-    let changed = Arc::new(changed);
-    let items: Vec<String> = table
+    write_again(work, table, &Arc::new(changed), &[(name, using)]).await
+}
+
+/// Writes every row of a table again, as a table with other columns.
+///
+/// * `given` – names of columns, and the SQL of what becomes of them; the others stay what they are.
+async fn write_again(work: &mut Work, table: &Table, changed: &Arc<Table>, given: &[(&str, &str)]) -> Result<()> {
+    let items: Vec<String> = changed
         .columns
         .iter()
-        .map(|c| match c.name == name {
-            true => format!("({using}) AS {}", crate::work::quoted(name)),
-            false => crate::work::quoted(&c.name),
+        .map(|c| match given.iter().find(|(name, _)| *name == c.name) {
+            Some((name, sql)) => format!("({sql}) AS {}", crate::work::quoted(name)),
+            None => crate::work::quoted(&c.name),
         })
         .collect();
     let from = format!("{}.{}", crate::work::quoted(&table.schema), crate::work::quoted(&table.name));
@@ -596,9 +758,26 @@ async fn change_type(
     work.transaction.truncate(table.id)?;
     work.change(CatalogChange::PutTable(changed.clone()))?;
     for batch in batches {
-        work.transaction.insert(&changed, RecordBatch::try_new(arrow_schema(&changed), batch.columns().to_vec())?)?;
+        work.transaction.insert(changed, RecordBatch::try_new(arrow_schema(changed), batch.columns().to_vec())?)?;
     }
     Ok(())
+}
+
+/// The views that read a table or view.
+fn views_over(work: &Work, table: &Table) -> Result<Vec<Arc<Table>>> {
+    let mut views = Vec::new();
+    for view in work.transaction.version().catalog().tables.values() {
+        let TableKind::View(query) = &view.kind else { continue };
+        let query = parse::parse_query(query)?;
+        let reads = ast::visit_relations(query.as_ref(), |name| match work.resolve(&parse::name_parts(name)) {
+            Ok(Relation::Table(found)) if found.id == table.id => std::ops::ControlFlow::Break(()),
+            _ => std::ops::ControlFlow::Continue(()),
+        });
+        if reads.is_break() && view.id != table.id {
+            views.push(view.clone());
+        }
+    }
+    Ok(views)
 }
 
 /// Drops a table or view, and with `cascade` the aggregates over it.
@@ -615,6 +794,23 @@ pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<
         )
         .detail(names.join("\n"))
         .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    let views = views_over(work, table)?;
+    if !views.is_empty() && !cascade {
+        let kind = if matches!(table.kind, TableKind::View(_)) { "view" } else { "table" };
+        let names: Vec<String> =
+            views.iter().map(|v| format!("view {} depends on {kind} {}", v.name, table.name)).collect();
+        return Err(Error::new(
+            "2BP01",
+            format!("cannot drop {kind} {} because other objects depend on it", table.name),
+        )
+        .detail(names.join("\n"))
+        .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    for view in views {
+        if work.transaction.version().catalog().tables.contains_key(&view.id) {
+            drop_table(work, &view, true)?;
+        }
     }
     for cagg in over {
         aggregate::drop_aggregate(work, &cagg, true)?;

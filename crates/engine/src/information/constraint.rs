@@ -33,8 +33,12 @@ pub fn index_definition(known: &Known, oid: u32, column: usize) -> Option<String
     ))
 }
 
-/// What `pg_get_constraintdef` says of a key.
+/// What `pg_get_constraintdef` says of a key or a condition.
 pub fn definition(known: &Known, oid: u32) -> Option<String> {
+    let rules = known.version.catalog().objects.rules.values();
+    if let Some(check) = rules.flat_map(|r| &r.checks).find(|c| c.id == oid) {
+        return Some(format!("CHECK (({}))", check.sql));
+    }
     let relation = known.relation(oid)?;
     let Kind::Index(table, index) = &relation.kind else { return None };
     let columns: Vec<String> = index.columns.iter().map(|c| column_of(table, c)).collect();

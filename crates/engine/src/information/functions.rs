@@ -14,7 +14,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
-use highwater_model::TableId;
+use highwater_model::{ColumnId, TableId};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_get_partition_constraintdef", "text", true, |_, _| Ok(Cell::Null)),
     ("pg_get_statisticsobjdef", "text", true, |_, _| Ok(Cell::Null)),
     ("pg_get_statisticsobjdef_columns", "text", true, |_, _| Ok(Cell::Null)),
-    ("pg_get_serial_sequence", "text", true, |_, _| Ok(Cell::Null)),
+    ("pg_get_serial_sequence", "text", true, serial_sequence),
     ("pg_get_functiondef", "text", true, |_, _| Ok(Cell::Null)),
     ("pg_get_function_arguments", "text", true, function_arguments),
     ("pg_get_function_identity_arguments", "text", true, function_arguments),
@@ -307,6 +307,21 @@ fn format_type(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     }
     let modifier = args.get(1).and_then(number).and_then(|m| i32::try_from(m).ok());
     Ok(type_name(known, oid(&args[0]), modifier).into())
+}
+
+/// The sequence that a column owns.
+fn serial_sequence(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    let Some(table) = relation(known, &args[0])? else { return Ok(Cell::Null) };
+    let column = text(&args[1]).unwrap_or_default();
+    let column = table.attributes.iter().find(|a| a.name == column).ok_or_else(|| Error::no_column(&column))?;
+    let sequences = known.version.catalog().objects.sequences.values();
+    let owned = |owner: Option<(TableId, ColumnId)>| {
+        owner == Some((TableId(table.oid), ColumnId(column.number.unsigned_abs())))
+    };
+    let quoted = constraint::quoted_where_needed;
+    let found =
+        sequences.clone().find(|s| owned(s.owner)).map(|s| format!("{}.{}", quoted(&s.schema), quoted(&s.name)));
+    Ok(found.into())
 }
 
 /// A type with its modifier; one that a user made with its schema where that is not on the path.

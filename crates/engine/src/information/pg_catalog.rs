@@ -11,7 +11,7 @@ use crate::information::{Known, OWNER_OID, functions, settings, timescale, types
 use crate::query::Planner;
 use crate::setting::{self, SETTINGS};
 use datafusion::catalog::TableProvider;
-use highwater_model::{Index, Table};
+use highwater_model::{Identity, Index, Table};
 use std::sync::Arc;
 
 /// The version of TimescaleDB whose behaviour is offered.
@@ -102,7 +102,7 @@ const VIEWS: &[View] = &[
     ("pg_cast", 2605, PG_CAST, nothing),
     ("pg_conversion", 2607, PG_CONVERSION, nothing),
     ("pg_partitioned_table", 3350, PG_PARTITIONED_TABLE, nothing),
-    ("pg_sequence", 2224, PG_SEQUENCE, nothing),
+    ("pg_sequence", 2224, PG_SEQUENCE, pg_sequence),
     ("pg_seclabel", 3596, PG_SECLABEL, nothing),
     ("pg_largeobject_metadata", 2995, PG_LARGEOBJECT_METADATA, nothing),
     ("pg_ts_config", 3602, PG_TS_CONFIG, nothing),
@@ -112,7 +112,7 @@ const VIEWS: &[View] = &[
     ("pg_transform", 3576, PG_TRANSFORM, nothing),
     ("pg_group", 0, PG_GROUP, nothing),
     ("pg_shadow", 0, PG_USER, pg_user),
-    ("pg_sequences", 0, PG_SEQUENCES, nothing),
+    ("pg_sequences", 0, PG_SEQUENCES, pg_sequences),
     ("pg_policies", 0, PG_POLICIES, nothing),
     ("pg_rules", 0, PG_RULES, nothing),
     ("pg_locks", 0, PG_LOCKS, nothing),
@@ -934,7 +934,7 @@ fn pg_class(known: &Known) -> Vec<Row> {
         };
         let am = match relation.kind {
             Kind::Index(..) => BTREE,
-            Kind::View(_) | Kind::SystemView => 0,
+            Kind::View(_) | Kind::SystemView | Kind::Sequence => 0,
             _ => HEAP,
         };
         row![
@@ -956,7 +956,10 @@ fn pg_class(known: &Known) -> Vec<Row> {
             'p',
             relation.letter(),
             relation.attributes.len(),
-            0,
+            match &relation.kind {
+                Kind::Table(t) => known.version.catalog().objects.rules.get(&t.id).map_or(0, |r| r.checks.len()),
+                _ => 0,
+            },
             matches!(relation.kind, Kind::View(_) | Kind::Cagg(_)),
             false,
             false,
@@ -1005,8 +1008,12 @@ fn pg_attribute(known: &Known) -> Vec<Row> {
                 column.not_null,
                 column.default.is_some(),
                 false,
-                "",
-                "",
+                match column.identity {
+                    Some(Identity::Always) => "a",
+                    Some(Identity::ByDefault) => "d",
+                    None => "",
+                },
+                if column.generated { "s" } else { "" },
                 false,
                 true,
                 0,
@@ -1263,7 +1270,70 @@ fn pg_constraint(known: &Known) -> Vec<Row> {
             Cell::Null,
         ]
     })
+    .chain(checks(known))
     .collect()
+}
+
+/// CHECK constraints as rows of `pg_constraint`.
+fn checks(known: &Known) -> Vec<Row> {
+    let catalog = known.version.catalog();
+    let mut rows = Vec::new();
+    for (id, rules) in &catalog.objects.rules {
+        let Some(table) = catalog.tables.get(id) else { continue };
+        for check in &rules.checks {
+            let used = crate::parse::parse_expr(&check.sql).map(|e| crate::define::columns_of(&e, table));
+            let numbers: Vec<u32> = used.unwrap_or_default().iter().map(|c| c.id.0).collect();
+            let mut row = row![
+                check.id,
+                &check.name,
+                schema_oid(known, &table.schema),
+                'c',
+                false,
+                false,
+                true,
+                table.id.0,
+                0,
+                0,
+                0,
+                0,
+                " ",
+                " ",
+                " ",
+                true,
+                0,
+                false,
+                numbers,
+            ];
+            row.extend(vec![Cell::Null; 6]);
+            row.push(format!("({})", check.sql).into());
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn pg_sequence(known: &Known) -> Vec<Row> {
+    let sequences = known.version.catalog().objects.sequences.values();
+    sequences.map(|s| row![s.id, number_type(s.bytes), s.start, s.increment, s.max, s.min, 1, s.cycle]).collect()
+}
+
+fn pg_sequences(known: &Known) -> Vec<Row> {
+    let sequences = known.version.catalog().objects.sequences.values();
+    sequences
+        .map(|s| {
+            let name = types::format_type(number_type(s.bytes), None);
+            let owner = timescale::OWNER;
+            row![&s.schema, &s.name, owner, name, s.start, s.min, s.max, s.increment, s.cycle, 1, s.reserved]
+        })
+        .collect()
+}
+
+fn number_type(bytes: u8) -> u32 {
+    match bytes {
+        2 => 21,
+        4 => 23,
+        _ => 20,
+    }
 }
 
 fn pg_am(_: &Known) -> Vec<Row> {

@@ -1,7 +1,7 @@
 //! Every relation there is, as `pg_class` counts them: tables, views, aggregates, indexes, system views.
 
 use crate::information::{Known, pg_catalog, rows::Columns, schema, timescale, types};
-use highwater_model::{ContinuousAggregate, Index, Table, TableKind};
+use highwater_model::{ContinuousAggregate, Identity, Index, Rules, Table, TableKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub enum Kind {
     Cagg(Arc<ContinuousAggregate>),
     /// An index and the table it is on.
     Index(Arc<Table>, Index),
+    /// A sequence.
+    Sequence,
     /// A system view that PostgreSQL keeps as a table.
     SystemTable,
     /// A system view.
@@ -35,8 +37,12 @@ pub struct Attribute {
     pub modifier: i32,
     /// Whether NULL is refused.
     pub not_null: bool,
-    /// Its DEFAULT.
+    /// Its DEFAULT, or what computes it.
     pub default: Option<String>,
+    /// How it numbers itself.
+    pub identity: Option<Identity>,
+    /// Whether it is computed.
+    pub generated: bool,
 }
 
 /// A relation.
@@ -62,6 +68,7 @@ impl Relation {
             Kind::View(_) | Kind::SystemView => 'v',
             Kind::Cagg(_) => 'm',
             Kind::Index(..) => 'i',
+            Kind::Sequence => 'S',
         }
     }
 
@@ -121,7 +128,7 @@ pub fn users(known: &Known) -> Vec<Relation> {
             schema: table.schema.clone(),
             name: table.name.clone(),
             kind,
-            attributes: attributes_of(table),
+            attributes: attributes_of(known, table, catalog.objects.rules.get(&table.id).map(Arc::as_ref)),
         });
         let indexes = table.indexes.iter().map(|index| Relation {
             oid: index.id,
@@ -138,7 +145,16 @@ pub fn users(known: &Known) -> Vec<Relation> {
             let column = kept.and_then(|table| table.column_by_id(*id))?;
             let (type_oid, modifier) = types::of_column(&column.column_type);
             let number = i as i32 + 1;
-            Some(Attribute { number, name: name.clone(), type_oid, modifier, not_null: false, default: None })
+            Some(Attribute {
+                number,
+                name: name.clone(),
+                type_oid,
+                modifier,
+                not_null: false,
+                default: None,
+                identity: None,
+                generated: false,
+            })
         };
         all.push(Relation {
             oid: cagg.id.0,
@@ -148,22 +164,47 @@ pub fn users(known: &Known) -> Vec<Relation> {
             attributes: cagg.outputs.iter().enumerate().filter_map(attribute).collect(),
         });
     }
+    for sequence in catalog.objects.sequences.values() {
+        all.push(Relation {
+            oid: sequence.id,
+            schema: sequence.schema.clone(),
+            name: sequence.name.clone(),
+            kind: Kind::Sequence,
+            attributes: Vec::new(),
+        });
+    }
     all
 }
 
-fn attributes_of(table: &Table) -> Vec<Attribute> {
+fn attributes_of(known: &Known, table: &Table, rules: Option<&Rules>) -> Vec<Attribute> {
     let attribute = |column: &highwater_model::Column| {
         let (type_oid, modifier) = types::of_column(&column.column_type);
+        let identity = rules.and_then(|r| r.identity.get(&column.id)).copied();
+        let generated = rules.and_then(|r| r.generated.get(&column.id)).map(|sql| format!("({sql})"));
         Attribute {
             number: column.id.0 as i32,
             name: column.name.clone(),
             type_oid,
             modifier,
             not_null: column.not_null,
-            default: column.default.clone(),
+            default: generated.or_else(|| {
+                let default = column.default.as_deref().filter(|_| identity.is_none());
+                default.map(|sql| shown_default(known, sql))
+            }),
+            identity,
+            generated: rules.is_some_and(|r| r.generated.contains_key(&column.id)),
         }
     };
     table.columns.iter().map(attribute).collect()
+}
+
+/// A DEFAULT as it has to be written here: without the schema of a sequence that is found without it.
+fn shown_default(known: &Known, sql: &str) -> String {
+    let name = sql.strip_prefix("nextval('").and_then(|rest| rest.split_once('.'));
+    match name {
+        Some((schema, rest)) if known.search_path.iter().any(|s| s == schema) => format!("nextval('{rest}"),
+        _ => sql.to_owned(),
+    }
 }
 
 fn index_attributes(table: &Table, index: &Index) -> Vec<Attribute> {
@@ -171,7 +212,16 @@ fn index_attributes(table: &Table, index: &Index) -> Vec<Attribute> {
         let column = part.column.and_then(|id| table.column_by_id(id));
         let (type_oid, modifier) = column.map_or((25, -1), |c| types::of_column(&c.column_type));
         let name = column.map_or_else(|| "expr".to_owned(), |c| c.name.clone());
-        Attribute { number: i as i32 + 1, name, type_oid, modifier, not_null: false, default: None }
+        Attribute {
+            number: i as i32 + 1,
+            name,
+            type_oid,
+            modifier,
+            not_null: false,
+            default: None,
+            identity: None,
+            generated: false,
+        }
     };
     index.columns.iter().enumerate().map(attribute).collect()
 }
@@ -193,6 +243,8 @@ pub fn systems() -> Vec<Relation> {
                 modifier: -1,
                 not_null: false,
                 default: None,
+                identity: None,
+                generated: false,
             })
             .collect(),
     };

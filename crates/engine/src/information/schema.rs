@@ -1,11 +1,12 @@
 //! `information_schema`: the same in the standard's words.
 
 use crate::Result;
-use crate::information::relations::{Kind, Relation};
+use crate::information::relations::{Attribute, Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, row, table};
 use crate::information::{Known, timescale, types};
 use crate::query::Planner;
 use datafusion::catalog::TableProvider;
+use highwater_model::{ColumnId, Identity, TableId};
 use std::sync::Arc;
 
 type View = (&'static str, Columns, fn(&Known) -> Vec<Row>);
@@ -19,7 +20,8 @@ const VIEWS: &[View] = &[
     ("key_column_usage", KEY_COLUMN_USAGE, key_column_usage),
     ("constraint_column_usage", CONSTRAINT_COLUMN_USAGE, |_| Vec::new()),
     ("referential_constraints", REFERENTIAL_CONSTRAINTS, |_| Vec::new()),
-    ("sequences", SEQUENCES, |_| Vec::new()),
+    ("sequences", SEQUENCES, sequences),
+    ("check_constraints", CHECK_CONSTRAINTS, check_constraints),
     ("routines", ROUTINES, |_| Vec::new()),
     ("information_schema_catalog_name", &[("catalog_name", "name")], |known| vec![row![&known.database]]),
 ];
@@ -38,7 +40,7 @@ pub fn provider(planner: &Planner, name: &str) -> Result<Option<Arc<dyn TablePro
 /// Tables and views; aggregates and indexes are not in the standard, but tools list columns by these views, so
 /// aggregates are here as views.
 fn listed(known: &Known) -> impl Iterator<Item = &Relation> {
-    known.relations().iter().filter(|r| !matches!(r.kind, Kind::Index(..)))
+    known.relations().iter().filter(|r| !matches!(r.kind, Kind::Index(..) | Kind::Sequence))
 }
 
 const TABLES: Columns = &[
@@ -171,7 +173,7 @@ fn columns(known: &Known) -> Vec<Row> {
                 &relation.name,
                 &column.name,
                 column.number,
-                column.default.as_ref(),
+                column.default.as_ref().filter(|_| !column.generated),
                 if column.not_null { "NO" } else { "YES" },
                 data_type,
                 characters,
@@ -188,18 +190,87 @@ fn columns(known: &Known) -> Vec<Row> {
                 if is_array { format!("_{name}") } else { name.to_owned() }
             ]);
             row.extend(vec![Cell::Null; 4]);
-            row.extend(row![column.number.to_string(), "NO", "NO"]);
-            row.extend(vec![Cell::Null; 5]);
+            row.extend(row![column.number.to_string(), "NO"]);
+            row.extend(match identity_of(known, relation, column) {
+                None => {
+                    let mut none = row!["NO"];
+                    none.extend(vec![Cell::Null; 5]);
+                    none.extend(row!["NO"]);
+                    none
+                }
+                Some((generation, s)) => row![
+                    "YES",
+                    generation,
+                    s.start.to_string(),
+                    s.increment.to_string(),
+                    s.max.to_string(),
+                    s.min.to_string(),
+                    if s.cycle { "YES" } else { "NO" }
+                ],
+            });
             row.extend(row![
-                "NO",
-                "NEVER",
-                Cell::Null,
+                if column.generated { "ALWAYS" } else { "NEVER" },
+                column.default.as_ref().filter(|_| column.generated),
                 if matches!(relation.kind, Kind::Table(_)) { "YES" } else { "NO" }
             ]);
             rows.push(row);
         }
     }
     rows
+}
+
+/// How a column numbers itself, and its sequence.
+fn identity_of<'a>(
+    known: &'a Known,
+    relation: &Relation,
+    column: &Attribute,
+) -> Option<(&'static str, &'a highwater_model::Sequence)> {
+    let generation = match column.identity? {
+        Identity::Always => "ALWAYS",
+        Identity::ByDefault => "BY DEFAULT",
+    };
+    let owner = Some((TableId(relation.oid), ColumnId(column.number.unsigned_abs())));
+    let mut sequences = known.version.catalog().objects.sequences.values();
+    sequences.find(|s| s.owner == owner).map(|s| (generation, s.as_ref()))
+}
+
+const CHECK_CONSTRAINTS: Columns = &[
+    ("constraint_catalog", "name"),
+    ("constraint_schema", "name"),
+    ("constraint_name", "name"),
+    ("check_clause", "text"),
+];
+
+fn check_constraints(known: &Known) -> Vec<Row> {
+    conditions(known)
+        .map(|(table, check)| row![&known.database, &table.schema, &check.name, format!("(({}))", check.sql)])
+        .collect()
+}
+
+fn sequences(known: &Known) -> Vec<Row> {
+    let all = known.version.catalog().objects.sequences.values();
+    all.map(|s| {
+        let (data_type, bits) = match s.bytes {
+            2 => ("smallint", 16),
+            4 => ("integer", 32),
+            _ => ("bigint", 64),
+        };
+        row![
+            &known.database,
+            &s.schema,
+            &s.name,
+            data_type,
+            bits,
+            2,
+            0,
+            s.start.to_string(),
+            s.min.to_string(),
+            s.max.to_string(),
+            s.increment.to_string(),
+            if s.cycle { "YES" } else { "NO" }
+        ]
+    })
+    .collect()
 }
 
 const SCHEMATA: Columns = &[
@@ -280,7 +351,30 @@ fn table_constraints(known: &Known) -> Vec<Row> {
                 nulls
             ]
         })
+        .chain(conditions(known).map(|(table, check)| {
+            row![
+                database,
+                &table.schema,
+                &check.name,
+                database,
+                &table.schema,
+                &table.name,
+                "CHECK",
+                "NO",
+                "NO",
+                "YES",
+                Cell::Null
+            ]
+        }))
         .collect()
+}
+
+/// CHECK constraints with their tables.
+fn conditions(known: &Known) -> impl Iterator<Item = (&highwater_model::Table, &highwater_model::Check)> {
+    let catalog = known.version.catalog();
+    let rules = catalog.objects.rules.iter();
+    let of_tables = rules.filter_map(|(id, rules)| Some((catalog.tables.get(id)?.as_ref(), rules)));
+    of_tables.flat_map(|(table, rules)| rules.checks.iter().map(move |check| (table, check)))
 }
 
 const KEY_COLUMN_USAGE: Columns = &[
@@ -343,6 +437,9 @@ const SEQUENCES: Columns = &[
     ("sequence_schema", "name"),
     ("sequence_name", "name"),
     ("data_type", "text"),
+    ("numeric_precision", "int4"),
+    ("numeric_precision_radix", "int4"),
+    ("numeric_scale", "int4"),
     ("start_value", "text"),
     ("minimum_value", "text"),
     ("maximum_value", "text"),

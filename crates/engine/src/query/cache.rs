@@ -107,7 +107,7 @@ impl Planner {
     /// The kept plan of a query, if it still holds for what this planner sees.
     pub fn kept(&self, text: &Arc<str>, types: &[Option<DataType>]) -> Option<Arc<Kept>> {
         let kept = self.engine.plans.find(&self.key(text, types))?;
-        let holds = Arc::ptr_eq(&kept.catalog, self.version.catalog())
+        let holds = kept.catalog.plans_like(self.version.catalog())
             && kept.reads.iter().all(|read| Read::of(self, read.cagg).as_ref() == Some(read));
         holds.then_some(kept)
     }
@@ -128,8 +128,11 @@ impl Planner {
         let columns = Arc::new(plan.schema().as_arrow().clone());
         let (plan, asked) = ask_later(plan.clone()).ok()?;
         let plan = self.state.optimize(&plan).ok()?;
-        // The system's own views and functions answer from the version they were made for.
-        let lasts = self.known.get().is_none() && reads_only_tables(&plan) && !information::apply::has_subquery(&plan);
+        // The system's own views and functions, and those of sequences, answer from the version they were made for.
+        let lasts = self.known.get().is_none()
+            && !self.numbered.load(Ordering::Relaxed)
+            && reads_only_tables(&plan)
+            && !information::apply::has_subquery(&plan);
         if !lasts || Clockface::times_read() != clock_reads {
             return None;
         }

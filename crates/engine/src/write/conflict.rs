@@ -200,7 +200,7 @@ impl Conflict {
                 (filter_record_batch(&new, &mask)?, filter_record_batch(&old, &mask)?, ids.as_primitive().clone())
             }
         };
-        super::check_not_null(&self.table, &new)?;
+        let new = super::RowRules::of(&planner, &self.table)?.apply(&self.table, new)?;
         let touched = match self.table.time_column().and_then(|c| self.table.position(c.id)) {
             Some(time) => {
                 let grain = work.transaction.version().touch_grain(self.table.id);
