@@ -1,13 +1,15 @@
-//! COPY: rows in and out as text or CSV.
+//! COPY: rows in and out as text or CSV, or as they are for who writes the binary format.
 
 use crate::error::{Error, Result};
 use crate::session::RowStream;
 use crate::text::copy::{CopyOptions, CopyReader, CopyWriter};
+use crate::text::read::parse_typed;
+use crate::text::write::column_text;
 use crate::work::Work;
 use crate::write::{Gathered, named_columns, whole_rows};
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
@@ -16,6 +18,7 @@ use futures::stream::BoxStream;
 use highwater_model::time::{Clockface, Zone};
 use highwater_model::{Column, Table};
 use highwater_store::Transaction;
+use highwater_store::schema::{type_mark, typed_field};
 use std::sync::Arc;
 
 /// Rows are handed on when this many have been read.
@@ -26,6 +29,7 @@ pub struct Loading {
     table: Arc<Table>,
     columns: Vec<Column>,
     reader: CopyReader,
+    clock: Clockface,
     filter: Option<ast::Expr>,
     gathered: Gathered,
     rows: u64,
@@ -60,6 +64,7 @@ impl Loading {
             table: table.clone(),
             columns,
             reader,
+            clock,
             filter: filter.cloned(),
             gathered: Gathered::default(),
             rows: 0,
@@ -67,9 +72,9 @@ impl Loading {
         })
     }
 
-    /// How many columns each line has.
-    pub fn columns(&self) -> usize {
-        self.columns.len()
+    /// The columns of each row.
+    pub fn fields(&self) -> Vec<FieldRef> {
+        self.columns.iter().map(|c| Arc::new(typed_field(&c.name, &c.column_type))).collect()
     }
 
     /// Reads a piece of the data.
@@ -81,6 +86,24 @@ impl Loading {
         Ok(())
     }
 
+    /// Takes rows, a column each of the types of [`Loading::fields`].
+    ///
+    /// # Errors
+    /// 22001 and 22P02 when a text is none of its column's type; those of inserting.
+    pub fn push_rows(&mut self, work: &mut Work, arrays: Vec<ArrayRef>) -> Result<()> {
+        let rows = arrays.first().map_or(0, |array| array.len());
+        let formed = self.columns.iter().zip(arrays).map(|(column, array)| match type_mark(&column.column_type) {
+            None => Ok(array),
+            Some(_) => {
+                let texts = column_text(&array, &self.clock.zone)?;
+                parse_typed(texts.as_string::<i32>(), &column.column_type, &self.clock)
+            }
+        });
+        let formed = formed.collect::<Result<Vec<_>>>()?;
+        self.add(work, formed, rows)?;
+        self.hand_over(work, false)
+    }
+
     /// Ends the data; gives how many rows were loaded.
     pub fn finish(&mut self, work: &mut Work) -> Result<u64> {
         self.reader.end()?;
@@ -90,9 +113,15 @@ impl Loading {
 
     fn flush(&mut self, work: &mut Work, last: bool) -> Result<()> {
         let rows = self.reader.rows();
+        let arrays = self.reader.take();
+        self.add(work, arrays, rows)?;
+        self.hand_over(work, last)
+    }
+
+    fn add(&mut self, work: &mut Work, arrays: Vec<ArrayRef>, rows: usize) -> Result<()> {
         if rows > 0 {
             let planner = work.planner();
-            let batch = whole_rows(&planner, &self.table, &self.columns, self.reader.take(), rows)?;
+            let batch = whole_rows(&planner, &self.table, &self.columns, arrays, rows)?;
             let batch = match &self.filter {
                 None => batch,
                 Some(filter) => {
@@ -106,6 +135,10 @@ impl Loading {
             self.rows += batch.num_rows() as u64;
             self.gathered.push(batch);
         }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, work: &mut Work, last: bool) -> Result<()> {
         if let Some(batch) = self.gathered.take(last)? {
             work.transaction.insert(&self.table, batch)?;
         }
@@ -119,7 +152,7 @@ pub fn unload(
     rows: RowStream,
     options: &CopyOptions,
     zone: &str,
-) -> Result<BoxStream<'static, Result<Bytes>>> {
+) -> Result<BoxStream<'static, Result<(Bytes, u64)>>> {
     let zone = Zone::parse(zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?;
     let header = options.header;
     let writer = CopyWriter::new(options.clone(), zone)?;
@@ -128,12 +161,12 @@ pub fn unload(
         if header {
             writer.write_header(columns.fields().iter().map(|f| f.name().as_str()), &mut out);
         }
-        futures::stream::iter((!out.is_empty()).then(|| Ok(Bytes::from(out))))
+        futures::stream::iter((!out.is_empty()).then(|| Ok((Bytes::from(out), 0))))
     };
     let rest = rows.map(move |batch: Result<RecordBatch>| {
-        let mut out = Vec::new();
-        writer.write_batch(&batch?, &mut out)?;
-        Ok(Bytes::from(out))
+        let (batch, mut out) = (batch?, Vec::new());
+        writer.write_batch(&batch, &mut out)?;
+        Ok((Bytes::from(out), batch.num_rows() as u64))
     });
     Ok(first.chain(rest).boxed())
 }

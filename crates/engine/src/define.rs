@@ -82,9 +82,6 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
             work.change(CatalogChange::Comment(format!("{object_type}:{}", name.join(".")), comment.clone()))?;
             done("COMMENT")
         }
-        // There are no cursors that outlive their statement, and no notifications.
-        Sql::Close { cursor: ast::CloseCursor::All } => done("CLOSE CURSOR ALL"),
-        Sql::UNLISTEN { .. } => done("UNLISTEN"),
         Sql::Lock(_) | Sql::LockTables { .. } => done("LOCK TABLE"),
         Sql::CreateTrigger(_) => Err(Error::unsupported("triggers are not supported")
             .hint("A continuous aggregate keeps derived rows up to date by itself.")),

@@ -11,6 +11,7 @@
 mod administration;
 mod convert;
 mod copy;
+mod cursor;
 mod database;
 mod define;
 mod definition;

@@ -14,9 +14,9 @@ use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
-use crate::{Error, Result, information, lateral, meaning, names, parse, realtime, types, whole_row};
+use crate::{Error, Result, convert, information, lateral, meaning, names, parse, realtime, types, whole_row};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -31,8 +31,9 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::{CaggId, ContinuousAggregate, Table, TableId, TableKind};
+use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
+use highwater_store::schema::field_type;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -206,6 +207,19 @@ impl Planner {
         let schema = DFSchema::empty();
         let planned = self.plan_expr(expr, &schema)?;
         self.constant_of(&planned)
+    }
+
+    /// The value of an expression without columns, as one of a parameter's type.
+    ///
+    /// # Errors
+    /// 42804 when it is none; those of reading a literal.
+    pub fn constant_as(&self, expr: &ast::Expr, parameter: &Field) -> Result<ScalarValue> {
+        let schema = DFSchema::empty();
+        let planned = self.plan_expr(expr, &schema)?;
+        let Some(column_type) = field_type(parameter) else { return self.constant_of(&planned) };
+        let (id, name) = (ColumnId(0), "parameter".to_owned());
+        let column = Column { id, name, column_type, not_null: false, default: None, missing: None };
+        self.constant_of(&convert::assign_expr(planned, &column, "", &schema, &self.state)?)
     }
 
     /// The value of a planned expression without columns.

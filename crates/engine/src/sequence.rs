@@ -118,12 +118,7 @@ fn reserve(engine: &Engine, sequence: &Sequence, reserved: i64) -> Result<()> {
     };
     let change = Sequence { reserved: Some(reserved), ..kept.as_ref().clone() };
     transaction.change(CatalogChange::PutSequence(Arc::new(change)))?;
-    tokio::task::block_in_place(|| {
-        let ticket = transaction.commit()?;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        ticket.on_done(move |result| drop(sender.send(result)));
-        Ok(receiver.recv().map_err(|_| Error::internal("a ticket always completes"))??)
-    })
+    Ok(tokio::task::block_in_place(|| engine.store.commit_and_wait(transaction))?)
 }
 
 /// What the functions of a statement work with.

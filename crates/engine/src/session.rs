@@ -5,6 +5,7 @@
 //! after an error the block can only be rolled back.
 
 use crate::copy::Loading;
+use crate::cursor::{Cursor, Declare, Direction, Fetch};
 use crate::database::Engine;
 use crate::error::{Error, Notice, Result};
 use crate::instance::Instance;
@@ -14,7 +15,7 @@ use crate::sequence::Seen;
 use crate::setting::Settings;
 use crate::work::Work;
 use crate::{administration, names};
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
@@ -91,6 +92,8 @@ pub struct CopyIn {
     pub binary: bool,
     /// How many columns there are.
     pub columns: usize,
+    /// The columns, typed as in [`Prepared::columns`].
+    pub fields: Vec<FieldRef>,
     pub(crate) loading: Box<Loading>,
 }
 
@@ -100,8 +103,16 @@ pub struct CopyOut {
     pub binary: bool,
     /// How many columns there are.
     pub columns: usize,
-    /// Pieces of the data, each of whole lines.
-    pub data: BoxStream<'static, Result<Bytes>>,
+    /// The data.
+    pub data: CopyData,
+}
+
+/// Data of a COPY … TO STDOUT.
+pub enum CopyData {
+    /// Whole lines, and how many rows they are.
+    Lines(BoxStream<'static, Result<(Bytes, u64)>>),
+    /// Rows, to be written in the binary format.
+    Rows(SchemaRef, RowStream),
 }
 
 /// One connection's view of a database.
@@ -117,6 +128,9 @@ pub struct Session {
     prepared: HashMap<String, (Arc<Prepared>, Vec<Option<DataType>>)>,
     cancel: Arc<Mutex<CancellationToken>>,
     seen: Arc<parking_lot::Mutex<Seen>>,
+    cursors: HashMap<String, Cursor>,
+    /// Cursors that outlive their transaction, which is over.
+    held: HashMap<String, Cursor>,
 }
 
 /// An open transaction block.
@@ -147,6 +161,8 @@ impl Session {
             prepared: HashMap::new(),
             cancel: Arc::default(),
             seen: Arc::default(),
+            cursors: HashMap::new(),
+            held: HashMap::new(),
         }
     }
 
@@ -188,6 +204,11 @@ impl Session {
         self.check_not_failed(&statement)?;
         if let Some(columns) = session_columns(&statement) {
             return Ok(Arc::new(Prepared { parameters: Vec::new(), columns: Some(columns), statement, text }));
+        }
+        if let Statement::Fetch(fetch) = &statement {
+            let columns = self.cursor(&fetch.name)?.columns.clone();
+            let columns = (!fetch.moves).then_some(columns);
+            return Ok(Arc::new(Prepared { parameters: Vec::new(), columns, statement, text }));
         }
         if let Statement::Sql(sql) = &statement
             && let ast::Statement::Execute { name: Some(name), .. } = sql.as_ref()
@@ -238,6 +259,11 @@ impl Session {
             && !copy.to
         {
             return self.copy_in(copy);
+        }
+        match statement {
+            Statement::Declare(declare) => return self.declare(declare, prepared, parameters, limit).await,
+            Statement::Fetch(fetch) => return self.fetch(fetch, limit).await,
+            _ => {}
         }
         for attempt in 1.. {
             let mut work = self.begin_work();
@@ -367,13 +393,25 @@ impl Session {
                 done("RESET")
             }
             Sql::ShowVariable { variable } => self.show(variable).map(Some),
-            // Nothing is ever listened to, and no cursor outlives its statement.
+            // Nothing is ever listened to.
             Sql::UNLISTEN { .. } => done("UNLISTEN"),
-            Sql::Close { cursor: ast::CloseCursor::All } => done("CLOSE CURSOR ALL"),
+            Sql::Close { cursor: ast::CloseCursor::All } => {
+                self.cursors.clear();
+                self.held.clear();
+                done("CLOSE CURSOR ALL")
+            }
+            Sql::Close { cursor: ast::CloseCursor::Specific { name } } => {
+                let name = parse::ident(name);
+                if self.cursors.remove(&name).is_none() && self.held.remove(&name).is_none() {
+                    return Err(no_cursor(&name));
+                }
+                done("CLOSE CURSOR")
+            }
             Sql::Discard { .. } => {
                 self.prepared.clear();
                 self.settings = Settings::default();
                 *self.seen.lock() = Seen::default();
+                self.held.clear();
                 done("DISCARD ALL")
             }
             Sql::Prepare { name, data_types, statement } => {
@@ -404,7 +442,14 @@ impl Session {
                     .ok_or_else(|| Error::new("26000", format!("prepared statement \"{key}\" does not exist")))?;
                 let work = self.begin_work();
                 let planner = work.planner();
-                let values: Result<Vec<ScalarValue>> = parameters.iter().map(|p| planner.constant(p)).collect();
+                let values: Result<Vec<ScalarValue>> = parameters
+                    .iter()
+                    .enumerate()
+                    .map(|(i, value)| match prepared.parameters.get(i) {
+                        Some(parameter) => planner.constant_as(value, parameter),
+                        None => planner.constant(value),
+                    })
+                    .collect();
                 self.end_work(work);
                 Box::pin(self.execute_now(&prepared, values?, limit)).await.map(Some)
             }
@@ -451,6 +496,7 @@ impl Session {
     }
 
     async fn commit(&mut self) -> Result<&'static str> {
+        let cursors = std::mem::take(&mut self.cursors);
         let Some(block) = self.block.take() else {
             self.notices.push(Notice::warning("25P01", "there is no transaction in progress"));
             return Ok("COMMIT");
@@ -463,10 +509,12 @@ impl Session {
         let mut transaction = block.transaction.expect("no statement is running");
         self.engine.numbers.settle(&mut transaction)?;
         self.engine.commit(transaction, wait).await?;
+        self.held.extend(cursors.into_iter().filter(|(_, cursor)| cursor.hold));
         Ok("COMMIT")
     }
 
     fn rollback(&mut self) {
+        self.cursors.clear();
         match self.block.take() {
             Some(block) => self.settings = block.settings,
             None => self.notices.push(Notice::warning("25P01", "there is no transaction in progress")),
@@ -481,6 +529,7 @@ impl Session {
         block.transaction.as_mut().expect("no statement is running").rollback_to(savepoint);
         block.failed = false;
         self.settings = settings.clone();
+        self.cursors.retain(|_, cursor| cursor.depth <= position);
         Ok(())
     }
 
@@ -531,12 +580,71 @@ impl Session {
         Ok(Outcome::Rows { columns, rows: futures::stream::once(async { Ok(batch) }).boxed(), tag: "SHOW" })
     }
 
+    /// Opens a cursor.
+    async fn declare(
+        &mut self,
+        declare: &Declare,
+        prepared: &Prepared,
+        parameters: Vec<Parameter>,
+        limit: &Limit,
+    ) -> Result<Outcome> {
+        if self.cursors.contains_key(&declare.name) || self.held.contains_key(&declare.name) {
+            return Err(Error::new("42P03", format!("cursor \"{}\" already exists", declare.name)));
+        }
+        if self.block.is_none() && !declare.hold {
+            return Err(Error::new("25P01", "DECLARE CURSOR can only be used in transaction blocks"));
+        }
+        let mut work = self.begin_work();
+        work.described.clone_from(&prepared.parameters);
+        let text: Arc<str> = declare.query.to_string().into();
+        let statement = Statement::Sql(Box::new(ast::Statement::Query(declare.query.clone())));
+        let result = limit.hold(Box::pin(work.run(&statement, &text, &parameters))).await.flatten();
+        let notices = std::mem::take(&mut work.notices);
+        self.notices.extend(notices);
+        let transaction = self.end_work(work);
+        let Outcome::Rows { columns, rows, .. } = result? else {
+            return Err(Error::syntax("a cursor needs a query that gives rows"));
+        };
+        let depth = self.block.as_ref().map_or(0, |block| block.savepoints.len());
+        let cursor = Cursor::new(names::displayed(&columns), rows, declare.hold, depth);
+        match transaction {
+            None => self.cursors.insert(declare.name.clone(), cursor),
+            Some(_) => self.held.insert(declare.name.clone(), cursor),
+        };
+        Ok(Outcome::Done("DECLARE CURSOR".to_owned()))
+    }
+
+    fn cursor(&mut self, name: &str) -> Result<&mut Cursor> {
+        match self.cursors.contains_key(name) {
+            true => self.cursors.get_mut(name),
+            false => self.held.get_mut(name),
+        }
+        .ok_or_else(|| no_cursor(name))
+    }
+
+    /// Takes rows of a cursor.
+    async fn fetch(&mut self, fetch: &Fetch, limit: &Limit) -> Result<Outcome> {
+        let cursor = self.cursor(&fetch.name)?;
+        let columns = cursor.columns.clone();
+        if fetch.direction == Direction::All && !fetch.moves {
+            return Ok(Outcome::Rows { columns, rows: cursor.drain(), tag: "FETCH" });
+        }
+        let batches = limit.hold(cursor.fetch(fetch.direction)).await.flatten()?;
+        if fetch.moves {
+            let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            return Ok(Outcome::Done(format!("MOVE {count}")));
+        }
+        let rows = futures::stream::iter(batches.into_iter().map(Ok)).boxed();
+        Ok(Outcome::Rows { columns, rows, tag: "FETCH" })
+    }
+
     fn copy_in(&mut self, copy: &parse::CopyStatement) -> Result<Outcome> {
         let work = self.begin_work();
         let loading = work.load(copy);
         self.end_work(work);
         let loading = Box::new(loading?);
-        Ok(Outcome::CopyIn(CopyIn { binary: false, columns: loading.columns(), loading }))
+        let fields = loading.fields();
+        Ok(Outcome::CopyIn(CopyIn { binary: copy.binary, columns: fields.len(), fields, loading }))
     }
 
     /// Executes all statements of a string one after another and drops their rows.
@@ -562,6 +670,17 @@ impl Session {
     pub async fn copy_data(&mut self, copy: &mut CopyIn, data: Bytes) -> Result<()> {
         let mut work = self.resume_work(copy);
         let result = tokio::task::block_in_place(|| copy.loading.push(&mut work, &data));
+        copy.loading.transaction = self.end_work(work);
+        result.inspect_err(|_| self.fail())
+    }
+
+    /// Takes rows of a COPY in the binary format: the columns of [`CopyIn::fields`].
+    ///
+    /// # Errors
+    /// As [`Session::copy_data`].
+    pub async fn copy_rows(&mut self, copy: &mut CopyIn, columns: Vec<ArrayRef>) -> Result<()> {
+        let mut work = self.resume_work(copy);
+        let result = tokio::task::block_in_place(|| copy.loading.push_rows(&mut work, columns));
         copy.loading.transaction = self.end_work(work);
         result.inspect_err(|_| self.fail())
     }
@@ -703,6 +822,10 @@ impl Limit {
             done = work => Ok(done),
         }
     }
+}
+
+fn no_cursor(name: &str) -> Error {
+    Error::new("34000", format!("cursor \"{name}\" does not exist"))
 }
 
 fn no_savepoint(name: &str) -> Error {

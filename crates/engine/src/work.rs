@@ -7,7 +7,7 @@ use crate::operator::marked::marked_field;
 use crate::parse::{self, CopySource, CopyStatement, Statement};
 use crate::query::{Planner, Relation, StatementTimes, resolve};
 use crate::sequence::Seen;
-use crate::session::{CopyOut, Outcome};
+use crate::session::{CopyData, CopyOut, Outcome};
 use crate::setting::Settings;
 use crate::{administration, copy, define, types, write};
 use arrow::array::{RecordBatch, StringArray};
@@ -139,7 +139,14 @@ impl Work {
         text: &Arc<str>,
         types: &[Option<DataType>],
     ) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
-        let Statement::Sql(sql) = statement else { return Ok((declared(types), None)) };
+        let sql = match statement {
+            Statement::Sql(sql) => sql,
+            Statement::Declare(declare) => {
+                let plan = self.planner().plan_query(&declare.query, types)?;
+                return Ok((parameters_of(&plan, types)?, None));
+            }
+            _ => return Ok((declared(types), None)),
+        };
         match sql.as_ref() {
             ast::Statement::Query(query) if into(query).is_some() => {
                 Ok((administration::untyped(query.as_ref(), types), None))
@@ -206,6 +213,9 @@ impl Work {
                     .hint(format!("Use CALL refresh_continuous_aggregate('{}', NULL, NULL).", cagg.name)))
             }
             Statement::Copy(copy) => self.copy_out(copy).await,
+            // The session has the cursors.
+            Statement::Declare(declare) => self.query(&declare.query, text, parameters).await,
+            Statement::Fetch(_) => Err(Error::internal("FETCH is executed by the session")),
             Statement::AlterSequence(alter) => define::alter_sequence(self, alter),
             Statement::CreateExtension { name, if_not_exists } => define::create_extension(self, name, *if_not_exists),
         }
@@ -310,8 +320,11 @@ impl Work {
         let columns = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
         let rows = planner.run(plan, &[]).await?;
         let count = columns.fields().len();
-        let data = copy::unload(columns, rows, &statement.options, self.settings.time_zone())?;
-        Ok(Outcome::CopyOut(CopyOut { binary: false, columns: count, data }))
+        let data = match statement.binary {
+            true => CopyData::Rows(columns, rows),
+            false => CopyData::Lines(copy::unload(columns, rows, &statement.options, self.settings.time_zone())?),
+        };
+        Ok(Outcome::CopyOut(CopyOut { binary: statement.binary, columns: count, data }))
     }
 }
 

@@ -13,7 +13,9 @@ pub struct CopyStatement {
     pub source: CopySource,
     /// Whether data goes out.
     pub to: bool,
-    /// How the data looks.
+    /// Whether the data is in the binary format, which has no options.
+    pub binary: bool,
+    /// How the data looks otherwise.
     pub options: CopyOptions,
     /// Only rows that satisfy this go in.
     pub filter: Option<Expr>,
@@ -66,7 +68,7 @@ impl Reader<'_> {
             return Err(Error::unsupported("COPY reads from STDIN and writes to STDOUT only")
                 .hint("Use \\copy in psql to read or write a file of the client."));
         }
-        let options = self.copy_options()?;
+        let (options, binary) = self.copy_options()?;
         let filter = match self.word("WHERE") {
             true => {
                 let expr = self.parser.parse_expr();
@@ -75,11 +77,15 @@ impl Reader<'_> {
             false => None,
         };
         self.finish()?;
-        Ok(CopyStatement { source, to, options, filter })
+        Ok(CopyStatement { source, to, binary, options, filter })
     }
 
-    fn copy_options(&mut self) -> Result<CopyOptions> {
+    fn copy_options(&mut self) -> Result<(CopyOptions, bool)> {
+        let old_binary = self.word("BINARY");
         let mut given: Options = Vec::new();
+        if old_binary {
+            given.push(("format".to_owned(), Some("binary".to_owned())));
+        }
         self.word("WITH");
         if self.token(&Token::LParen) {
             loop {
@@ -115,19 +121,21 @@ impl Reader<'_> {
 }
 
 /// The options of a COPY from what was written; the format first, because it decides the defaults.
-fn options_of(given: &Options) -> Result<CopyOptions> {
+fn options_of(given: &Options) -> Result<(CopyOptions, bool)> {
     let format = given.iter().rev().find(|(name, _)| name == "format").and_then(|(_, value)| value.clone());
     let format = match format.unwrap_or_default().to_lowercase().as_str() {
         "" | "text" => CopyFormat::Text,
         "csv" => CopyFormat::Csv,
         "binary" => {
-            return Err(
-                Error::unsupported("COPY in the binary format is not supported").hint("Use FORMAT csv or text.")
-            );
+            let other = given.iter().find(|(name, _)| !matches!(name.as_str(), "format" | "freeze" | "encoding"));
+            return match other {
+                Some((name, _)) => Err(Error::syntax(format!("cannot specify {} in BINARY mode", name.to_uppercase()))),
+                None => Ok((CopyOptions::new(CopyFormat::Text), true)),
+            };
         }
         other => {
             return Err(Error::invalid_parameter(format!("COPY format \"{other}\" not recognized"))
-                .hint("The formats are text and csv."));
+                .hint("The formats are text, csv and binary."));
         }
     };
     let mut options = CopyOptions::new(format);
@@ -165,5 +173,5 @@ fn options_of(given: &Options) -> Result<CopyOptions> {
         }
     }
     options.escape = escape.unwrap_or(options.quote);
-    Ok(options)
+    Ok((options, false))
 }
