@@ -328,6 +328,21 @@ def test_a_query_can_be_cancelled():
         equal(connection.execute("SELECT 1").fetchone(), (1,))
 
 
+def test_a_statement_that_is_stopped_takes_nothing_else_of_its_block_with_it():
+    with connect() as connection:
+        connection.execute("CREATE TABLE stopped (n integer)")
+        connection.execute("INSERT INTO stopped VALUES (1)")
+        connection.execute("SAVEPOINT before")
+        connection.execute("SET LOCAL statement_timeout = 200")
+        endless = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 10000000) b"
+        raises("57014", connection.execute, endless)
+        raises("25P02", connection.execute, "SELECT 1")
+        connection.execute("ROLLBACK TO before")
+        connection.execute("INSERT INTO stopped VALUES (2)")
+        connection.commit()
+        equal(connection.execute("SELECT n FROM stopped ORDER BY n").fetchall(), [(1,), (2,)])
+
+
 def test_an_aggregate_is_refreshed_in_a_transaction_with_bound_parameters():
     with connect() as connection:
         table(connection, "readings")

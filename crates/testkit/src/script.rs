@@ -73,7 +73,8 @@ impl AsyncDB for Connection {
                     let zone = Zone::parse(self.session.time_zone()).unwrap_or(Zone::UTC);
                     let mut all = Vec::new();
                     while let Some(batch) = rows.next().await {
-                        all.extend(shown(&columns, &batch?, zone)?);
+                        let batch = batch.inspect_err(|_| self.session.fail())?;
+                        all.extend(shown(&columns, &batch, zone)?);
                     }
                     DBOutput::Rows {
                         types: columns.fields().iter().map(|_| DefaultColumnType::Any).collect(),
