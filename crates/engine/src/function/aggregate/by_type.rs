@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! sum, avg    of intervals  here             of numbers  the statistics of a column
-//! min, max    of intervals  here, by length  of floats   the statistics, where NaN is above all   else  DataFusion
+//! min, max    of intervals  here, by length  of floats   in groups by `extremes`   else  DataFusion
 //! ```
 
+use super::extremes::{Extremes, larger, smaller};
 use crate::error::Error;
 use crate::operator::operand::{Kind, type_name};
 use crate::state::stats;
 use crate::text::read::{interval_from_arrow, interval_to_arrow};
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, IntervalMonthDayNanoType, IntervalUnit};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
+};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::min_max;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -25,27 +28,27 @@ use std::sync::Arc;
 
 /// `sum(x)`
 pub fn sum() -> Arc<AggregateUDF> {
-    by_type("sum", What::Sum, stats::function(stats::Kind::Sum), stats::function(stats::Kind::Sum))
+    by_type("sum", What::Sum, stats::function(stats::Kind::Sum))
 }
 
 /// `avg(x)`
 pub fn avg() -> Arc<AggregateUDF> {
-    by_type("avg", What::Avg, stats::function(stats::Kind::Avg), stats::function(stats::Kind::Avg))
+    by_type("avg", What::Avg, stats::function(stats::Kind::Avg))
 }
 
 /// `min(x)`
 pub fn min() -> Arc<AggregateUDF> {
-    by_type("min", What::Min, min_max::min_udaf(), stats::function(stats::Kind::Min))
+    by_type("min", What::Min, min_max::min_udaf())
 }
 
 /// `max(x)`
 pub fn max() -> Arc<AggregateUDF> {
-    by_type("max", What::Max, min_max::max_udaf(), stats::function(stats::Kind::Max))
+    by_type("max", What::Max, min_max::max_udaf())
 }
 
-fn by_type(name: &'static str, what: What, plain: Arc<AggregateUDF>, floats: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+fn by_type(name: &'static str, what: What, plain: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(AggregateUDF::new_from_impl(ByType { name, what, plain, floats, signature }))
+    Arc::new(AggregateUDF::new_from_impl(ByType { name, what, plain, signature }))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +64,6 @@ struct ByType {
     name: &'static str,
     what: What,
     plain: Arc<AggregateUDF>,
-    floats: Arc<AggregateUDF>,
     signature: Signature,
 }
 
@@ -72,8 +74,18 @@ impl ByType {
     fn of(&self, data_type: &DataType) -> Option<&Arc<AggregateUDF>> {
         match data_type {
             DataType::Interval(_) => None,
-            DataType::Float32 | DataType::Float64 => Some(&self.floats),
             _ => Some(&self.plain),
+        }
+    }
+
+    /// Who computes it of groups of floats, where that is not DataFusion.
+    fn of_floats(&self, data_type: &DataType) -> Option<Box<dyn GroupsAccumulator>> {
+        match (self.what, data_type) {
+            (What::Min, DataType::Float32) => Some(Box::new(Extremes::<Float32Type>::new(smaller))),
+            (What::Min, DataType::Float64) => Some(Box::new(Extremes::<Float64Type>::new(smaller))),
+            (What::Max, DataType::Float32) => Some(Box::new(Extremes::<Float32Type>::new(larger))),
+            (What::Max, DataType::Float64) => Some(Box::new(Extremes::<Float64Type>::new(larger))),
+            _ => None,
         }
     }
 
@@ -156,6 +168,9 @@ impl AggregateUDFImpl for ByType {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        if let Some(floats) = self.of_floats(type_of(&args)) {
+            return Ok(floats);
+        }
         match self.of(type_of(&args)) {
             Some(inner) => inner.create_groups_accumulator(args),
             None => Err(Error::internal("intervals are not aggregated by groups").into()),
