@@ -7,8 +7,8 @@
 #                                  the list of them, so it is not part of a run without arguments
 #
 # Needs Rust (rust-version in Cargo.toml) with rustfmt and clippy, and Python 3.11. What else is missing it
-# installs: Debian's postgresql-client, python3-venv and a C compiler, and the Python drivers, in .venv. When
-# nothing is missing, it works without a network.
+# installs: Debian's postgresql-client, postgresql-15, python3-venv and a C compiler, and the Python drivers, in
+# .venv. When nothing is missing, it works without a network.
 #
 # The tests run once, instrumented: the crates of the workspace, and only they, count which lines run. So
 # line coverage costs no second run, and the dependencies are those of an ordinary build.
@@ -33,6 +33,8 @@ tools() {
     command -v cc >/dev/null || missing+=(build-essential)
     command -v psql >/dev/null || missing+=(postgresql-client)
     command -v openssl >/dev/null || missing+=(openssl)
+    # Its programs only: the tests make a cluster of their own.
+    [[ -x ${HIGHWATER_POSTGRESQL:-/usr/lib/postgresql/15/bin}/initdb ]] || missing+=(postgresql-15)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
         local sudo=()

@@ -333,7 +333,7 @@ def test_a_statement_that_is_stopped_takes_nothing_else_of_its_block_with_it():
         connection.execute("CREATE TABLE stopped (n integer)")
         connection.execute("INSERT INTO stopped VALUES (1)")
         connection.execute("SAVEPOINT before")
-        connection.execute("SET LOCAL statement_timeout = 200")
+        connection.execute("SET statement_timeout = 200")
         endless = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 10000000) b"
         raises("57014", connection.execute, endless)
         raises("25P02", connection.execute, "SELECT 1")

@@ -86,6 +86,13 @@ impl Engine {
         state
     }
 
+    /// The names of the functions, aggregates and window functions that are registered.
+    pub fn functions(&self) -> BTreeSet<String> {
+        let state = &self.state;
+        let scalars = state.scalar_functions().keys();
+        scalars.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys()).cloned().collect()
+    }
+
     /// Microseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now_micros()

@@ -164,7 +164,7 @@ impl From<arrow::error::ArrowError> for Error {
                 Ok(ours) => *ours,
                 Err(other) => match other.downcast::<DataFusionError>() {
                     Ok(e) => Error::from(*e),
-                    Err(other) => Error::internal(other.to_string()),
+                    Err(other) => from_words(other.to_string()),
                 },
             },
             Arrow::CastError(message) if message.contains("overflow") || message.contains("out of range") => {
@@ -179,7 +179,8 @@ impl From<arrow::error::ArrowError> for Error {
             Arrow::ComputeError(message) if message.contains("overflow") || message.contains("Overflow") => {
                 Error::new("22003", message)
             }
-            other => Error::internal(other.to_string()),
+            Arrow::ComputeError(message) => from_words(message),
+            other => from_words(other.to_string()),
         }
     }
 }
@@ -191,7 +192,7 @@ impl From<DataFusionError> for Error {
                 Ok(ours) => *ours,
                 Err(other) => match other.downcast::<highwater_store::Error>() {
                     Ok(store) => Error::from(*store),
-                    Err(other) => Error::internal(other.to_string()),
+                    Err(other) => from_words(other.to_string()),
                 },
             },
             DataFusionError::ArrowError(inner, _) => Error::from(*inner),
@@ -205,7 +206,7 @@ impl From<DataFusionError> for Error {
                 .detail(message)
                 .hint("Raise memory_limit, or ask for less at once."),
             DataFusionError::Plan(message) => from_plan_message(message),
-            other => Error::internal(other.strip_backtrace()),
+            other => from_words(other.strip_backtrace()),
         }
     }
 }
@@ -215,7 +216,7 @@ fn from_shared(e: &DataFusionError) -> Error {
     match e {
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(ours) => ours.clone(),
-            None => Error::internal(inner.to_string()),
+            None => from_words(inner.to_string()),
         },
         DataFusionError::Shared(inner) => from_shared(inner),
         DataFusionError::Context(_, inner) => from_shared(inner),
@@ -223,17 +224,23 @@ fn from_shared(e: &DataFusionError) -> Error {
             arrow::error::ArrowError::DivideByZero => Error::new("22012", "division by zero"),
             arrow::error::ArrowError::ExternalError(inner) => match inner.downcast_ref::<Error>() {
                 Some(ours) => ours.clone(),
-                None => Error::internal(inner.to_string()),
+                None => from_words(inner.to_string()),
             },
-            other => Error::internal(other.to_string()),
+            other => from_words(other.to_string()),
         },
-        other => Error::internal(other.to_string()),
+        other => from_words(other.to_string()),
     }
 }
 
 fn from_schema_error(e: &datafusion::common::SchemaError) -> Error {
     use datafusion::common::SchemaError as Schema;
     match e {
+        Schema::FieldNotFound { field, valid_fields }
+            if field.relation.is_some() && !valid_fields.iter().any(|valid| valid.relation == field.relation) =>
+        {
+            let relation = field.relation.as_ref().map_or("", |relation| relation.table());
+            Error::new("42P01", format!("missing FROM-clause entry for table \"{relation}\""))
+        }
         Schema::FieldNotFound { field, .. } => Error::no_column(&field.quoted_flat_name().replace('"', "")),
         Schema::AmbiguousReference { field } => {
             Error::new("42702", format!("column reference \"{}\" is ambiguous", field.name()))
@@ -247,9 +254,50 @@ fn from_schema_error(e: &datafusion::common::SchemaError) -> Error {
     }
 }
 
+/// Words of DataFusion's that tell what is wrong, whether it says so while it plans or while it runs.
+const WORDS: &[(&str, &str)] = &[
+    ("requires a boolean expression", "42804"),
+    ("Cannot create filter with non-boolean predicate", "42804"),
+    ("Aggregate functions are not allowed", "42803"),
+    ("Aggregate function calls cannot be nested", "42803"),
+    ("Cannot find column with position", "42P10"),
+    ("Order by column out of bounds", "42P10"),
+    ("must appear in select list", "42P10"),
+    ("must match initial ORDER BY", "42P10"),
+    ("names given as column alias", "42P10"),
+    ("LIMIT must be >= 0", "2201W"),
+    ("OFFSET must be >=0", "2201X"),
+    ("Scalar subquery returned more than one row", "21000"),
+    ("specified more than once", "42712"),
+    ("was not provided a value for execution", "42P02"),
+    ("NTILE requires a positive integer", "22014"),
+    ("is not defined!", "42704"),
+    ("frame offsets for ROWS / GROUPS must be non negative", "22013"),
+    ("regex parse error", "2201B"),
+    ("Regular expression did not compile", "2201B"),
+    ("requires start to be", "22023"),
+    ("N must be 1 or greater", "22023"),
+    ("does not support the \"global\" option", "22023"),
+    ("There is no built-in encoding named", "22023"),
+    ("Failed to decode value using", "22023"),
+    ("factorial of a negative number", "22003"),
+    ("field position must not be zero", "22023"),
+];
+
+/// An error that DataFusion or Arrow puts into words only.
+fn from_words(message: String) -> Error {
+    match WORDS.iter().find(|(words, _)| message.contains(words)) {
+        Some((_, sqlstate)) => Error::new(sqlstate, message),
+        None => Error::internal(message),
+    }
+}
+
 /// DataFusion's planner gives only words; these are the ones it uses.
 fn from_plan_message(message: String) -> Error {
-    let sqlstate = if message.contains("Invalid function") || message.contains("No function matches") {
+    let known = WORDS.iter().find(|(words, _)| message.contains(words)).map(|(_, sqlstate)| *sqlstate);
+    let sqlstate = if let Some(sqlstate) = known {
+        sqlstate
+    } else if message.contains("Invalid function") || message.contains("No function matches") {
         "42883"
     } else if message.contains("could not be resolved from available columns")
         || message.contains("must appear in the GROUP BY clause")

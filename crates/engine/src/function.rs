@@ -10,6 +10,7 @@ pub mod json;
 pub mod math;
 pub mod string;
 pub mod template;
+pub mod text;
 pub mod time;
 pub mod time_bucket;
 
@@ -29,7 +30,9 @@ pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn Tab
 /// All scalar functions, operators included, to be registered after DataFusion's own.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let mut all = crate::operator::arithmetic::operators();
-    all.extend([crate::operator::plan::negative(), crate::operator::plan::interval_key()]);
+    all.push(crate::operator::plan::interval_key());
+    all.push(crate::operator::precision::precision());
+    all.extend(crate::operator::named::functions());
     all.push(Arc::new(time_bucket::time_bucket()));
     all.extend(time::functions());
     all.extend(template::functions());
@@ -37,6 +40,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     all.push(date_part::date_part());
     all.extend(math::functions());
     all.extend(string::functions());
+    all.extend(text::functions());
     all.extend(common::functions());
     all.extend(json::functions());
     all

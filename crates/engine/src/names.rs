@@ -9,7 +9,7 @@ use crate::parse::ident;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript,
-    VisitMut, VisitorMut,
+    TrimWhereField, VisitMut, VisitorMut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -98,6 +98,39 @@ fn unused(name: String, taken: &mut HashSet<String>) -> String {
 
 /// The name PostgreSQL gives to a column with this expression.
 fn name_of(expr: &Expr) -> Option<String> {
+    name_and_strength(expr).map(|(name, _)| name)
+}
+
+/// How well a name tells what a column is: that of a type or of a CASE gives way to any that is found outside.
+#[derive(PartialEq)]
+enum Strength {
+    Weak,
+    Strong,
+}
+
+fn name_and_strength(expr: &Expr) -> Option<(String, Strength)> {
+    let weak = |name: String| Some((name, Strength::Weak));
+    let strong_or = |inner: Option<(String, Strength)>, name: String| match inner {
+        Some((inner, Strength::Strong)) => Some((inner, Strength::Strong)),
+        _ => Some((name, Strength::Weak)),
+    };
+    match expr {
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
+            return strong_or(name_and_strength(expr), type_name(data_type));
+        }
+        Expr::Case { else_result, .. } => {
+            return strong_or(else_result.as_deref().and_then(name_and_strength), "case".to_owned());
+        }
+        Expr::TypedString(typed) => return weak(type_name(&typed.data_type)),
+        Expr::Interval(_) => return weak("interval".to_owned()),
+        Expr::Nested(inner) => return name_and_strength(inner),
+        Expr::Collate { expr, .. } => return name_and_strength(expr),
+        _ => {}
+    }
+    strong_name(expr).map(|name| (name, Strength::Strong))
+}
+
+fn strong_name(expr: &Expr) -> Option<String> {
     Some(match expr {
         Expr::Identifier(name) => ident(name),
         Expr::CompoundIdentifier(names) => ident(names.last()?),
@@ -110,14 +143,11 @@ fn name_of(expr: &Expr) -> Option<String> {
             ObjectNamePart::Identifier(name) => ident(name),
             ObjectNamePart::Function(f) => ident(&f.name),
         },
-        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
-            name_of(expr).unwrap_or_else(|| type_name(data_type))
-        }
-        Expr::TypedString(typed) => type_name(&typed.data_type),
-        Expr::Interval(_) => "interval".to_owned(),
-        Expr::Case { else_result, .. } => else_result.as_deref().and_then(name_of).unwrap_or_else(|| "case".to_owned()),
         Expr::Extract { .. } => "extract".to_owned(),
+        Expr::Substring { shorthand: true, .. } => "substr".to_owned(),
         Expr::Substring { .. } => "substring".to_owned(),
+        Expr::Trim { trim_where: Some(TrimWhereField::Leading), .. } => "ltrim".to_owned(),
+        Expr::Trim { trim_where: Some(TrimWhereField::Trailing), .. } => "rtrim".to_owned(),
         Expr::Trim { .. } => "btrim".to_owned(),
         Expr::Position { .. } => "position".to_owned(),
         Expr::Overlay { .. } => "overlay".to_owned(),
@@ -127,8 +157,6 @@ fn name_of(expr: &Expr) -> Option<String> {
         Expr::Exists { .. } => "exists".to_owned(),
         Expr::Array(_) => "array".to_owned(),
         Expr::Tuple(_) => "row".to_owned(),
-        Expr::Nested(inner) => name_of(inner)?,
-        Expr::Collate { expr, .. } => name_of(expr)?,
         Expr::Subquery(query) => match query.body.as_ref() {
             SetExpr::Select(select) => match select.projection.first()? {
                 SelectItem::UnnamedExpr(expr) => name_of(expr)?,

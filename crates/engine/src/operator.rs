@@ -3,7 +3,7 @@
 //! ```text
 //! syntax    AST before planning    x AT TIME ZONE z, INTERVAL '…', named arguments
 //! planner   while planning         a + b, a < b, a || b, extract(…)
-//! meaning   plan after planning    CAST, −x, BETWEEN, IN, CASE, literals of other types
+//! meaning   plan after planning    CAST, NOT, BETWEEN, IN, CASE, literals of other types
 //! marked    in both                types that are kept as text: json, jsonb, varchar(n)
 //! ```
 //!
@@ -14,18 +14,25 @@
 
 pub mod arithmetic;
 pub mod cast;
+pub mod clauses;
 pub mod kernel;
 pub mod marked;
 pub mod meaning;
+pub mod named;
 pub mod operand;
+pub mod pattern;
 pub mod plan;
+pub mod precision;
+pub mod refused;
 pub mod syntax;
 mod time;
+pub mod union;
+pub mod values;
 
 pub use cast::plan_cast;
 pub use meaning::PgMeaning;
 
-pub use plan::{PgPlanner, plan_binary, plan_negative};
+pub use plan::{PgPlanner, plan_binary};
 pub use syntax::rewrite_syntax;
 
 #[cfg(test)]

@@ -10,6 +10,10 @@
 mod cache;
 
 use crate::database::Engine;
+use crate::operator::marked::marked;
+use crate::operator::operand::Operand;
+use crate::operator::refused::refuse;
+use crate::operator::values::settle_values;
 use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
@@ -158,12 +162,23 @@ impl Planner {
 
     /// Plans a query. Columns have PostgreSQL's names, repeated ones marked; see [`names::displayed`].
     pub fn plan_query(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
+        self.plan(query, parameters, true)
+    }
+
+    /// Plans the rows of an INSERT: as [`Planner::plan_query`], but the values of a VALUES keep a type each.
+    pub fn plan_source(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
+        self.plan(query, parameters, false)
+    }
+
+    fn plan(&self, query: &ast::Query, parameters: &[Option<DataType>], settle: bool) -> Result<LogicalPlan> {
+        refuse(query)?;
         let mut query = query.clone();
         // Named first: what is rewritten would be named after something else.
         names::name_columns(&mut query);
         whole_row::name_columns(&mut query, |parts| self.columns_of(parts));
         information::clients::prepare(&mut query);
         meaning::prepare(&mut query);
+        settle_values(&mut query, settle, &|expr| self.type_of(expr))?;
         let statement = ast::Statement::Query(Box::new(query));
         let mut context = PlannerContext::new().with_prepare_param_data_types(
             parameters
@@ -184,6 +199,19 @@ impl Planner {
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
         meaning::apply_expr(planned, schema, &self.state)
+    }
+
+    /// The type of a prepared expression without columns; `None` when it cannot be told.
+    fn type_of(&self, expr: &ast::Expr) -> Option<DataType> {
+        let schema = DFSchema::empty();
+        let planner = SqlToRel::new_with_options(self, parser_options());
+        let planned = planner.sql_to_expr(expr.clone(), &schema, &mut PlannerContext::new()).ok()?;
+        let planned = meaning::apply_expr(planned, &schema, &self.state).ok()?;
+        // Types that are kept as text are not told by it.
+        if marked(&planned, &schema).is_some() {
+            return None;
+        }
+        Operand::new(planned, &schema).map(|operand| operand.data_type)
     }
 
     /// Evaluates planned expressions over rows.

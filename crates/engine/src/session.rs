@@ -25,7 +25,7 @@ use futures::stream::BoxStream;
 use highwater_store::Transaction;
 use highwater_store::schema::{arrow_type, type_mark};
 use highwater_store::transaction::Savepoint;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -164,6 +164,12 @@ impl Session {
             cursors: HashMap::new(),
             held: HashMap::new(),
         }
+    }
+
+    /// The names of the functions and aggregates that statements may call, beside those that answer from the
+    /// catalog.
+    pub fn functions(&self) -> BTreeSet<String> {
+        self.engine.functions()
     }
 
     /// Splits a simple-query string into its statements, without executing any.

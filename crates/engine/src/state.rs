@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Adds the functions whose meaning is PostgreSQL's to those that DataFusion brings.
 pub fn register(state: SessionState) -> SessionState {
     let mut functions: Vec<Arc<AggregateUDF>> = state.aggregate_functions().values().cloned().collect();
-    for ours in crate::function::aggregates().into_iter().chain(stats::functions()) {
+    for ours in stats::functions().into_iter().chain(crate::function::aggregates()) {
         functions.retain(|f| f.name() != ours.name() && !f.aliases().contains(&ours.name().to_owned()));
         functions.push(ours);
     }

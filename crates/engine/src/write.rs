@@ -47,7 +47,7 @@ pub fn describe(
             }
             let mut parameters = match &insert.source {
                 Some(source) if !all_known(statement, &types) => {
-                    parameters_of(&planner.plan_query(&with_defaults(source, &target)?, &types)?, &types)?
+                    parameters_of(&planner.plan_source(&with_defaults(source, &target)?, &types)?, &types)?
                 }
                 _ => declared(&types),
             };
@@ -360,7 +360,7 @@ async fn planned(
     mut types: Vec<Option<DataType>>,
 ) -> Result<RowStream> {
     infer_from_columns(source, &target.columns, &mut types);
-    let plan = planner.plan_query(source, &types)?;
+    let plan = planner.plan_source(source, &types)?;
     let given = plan.schema().fields().len();
     if given > target.columns.len() {
         return Err(Error::syntax("INSERT has more expressions than target columns"));

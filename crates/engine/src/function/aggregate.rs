@@ -1,5 +1,7 @@
 //! Aggregates that DataFusion lacks, or that mean something else there.
 
+pub mod by_type;
+pub mod extremes;
 pub mod first_last;
 pub mod histogram;
 pub mod ordered_set;
@@ -11,6 +13,10 @@ use std::sync::Arc;
 pub fn all() -> Vec<Arc<AggregateUDF>> {
     let every = datafusion::functions_aggregate::bool_and_or::bool_and_udaf();
     vec![
+        by_type::sum(),
+        by_type::avg(),
+        by_type::min(),
+        by_type::max(),
         first_last::first(),
         first_last::last(),
         histogram::histogram(),

@@ -3,12 +3,14 @@
 use crate::error::{Error, Result};
 use crate::operator::cast::cast_operand;
 use crate::operator::marked::{mark, marked, plan_marked_cast};
-use crate::operator::operand::{Kind, Operand, type_name};
+use crate::operator::operand::{Kind, Operand, no_operator, type_name};
+use crate::operator::plan::{interval_key, plan_comparison};
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Case, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use highwater_model::time::Clockface;
 use highwater_store::schema::typed_field;
@@ -64,6 +66,10 @@ pub fn common_type(types: &[DataType], context: &str, literals: bool) -> Result<
             }
         } else if (a.is_datetime() && b.is_datetime()) || a == b {
             if a >= b { common } else { (*other).clone() }
+        } else if matches!((a, b), (Kind::Bytea, Kind::Uuid) | (Kind::Uuid, Kind::Bytea)) {
+            // Both belong to PostgreSQL's category of types of one's own, so it only misses the cast.
+            let (a, b) = (type_name(&common), type_name(other));
+            return Err(Error::new("42846", format!("{context} could not convert type {b} to {a}")));
         } else {
             let (a, b) = (type_name(&common), type_name(other));
             return Err(Error::new("42804", format!("{context} types {a} and {b} cannot be matched")));
@@ -89,13 +95,80 @@ impl Common {
         let operands: Option<Vec<Operand>> = args.iter().map(|a| Operand::new(a.clone(), schema)).collect();
         let Some(operands) = operands else { return Ok(self.inner.call(args)) };
         let types: Vec<DataType> = operands.iter().map(|o| o.data_type.clone()).collect();
-        let common = common_type(&types, &self.inner.name().to_uppercase(), false)?;
+        let nullif = self.inner.name() == "nullif";
+        let common =
+            common_type(&types, &self.inner.name().to_uppercase(), false).map_err(|e| match types.as_slice() {
+                [left, right] if nullif => no_operator("=", left, right),
+                _ => e,
+            })?;
+        if let ([left, right], true) = (operands.as_slice(), nullif && types.len() == 2)
+            && (nullif_type(&types).is_some() || unlike(left.kind) || unlike(right.kind))
+            && left.kind != Kind::Unknown
+            && right.kind != Kind::Unknown
+        {
+            return nullif_as_case(left.clone(), right.clone(), &common, schema, clock);
+        }
+        if Kind::of(&common) == Kind::Interval && matches!(self.inner.name(), "greatest" | "least") {
+            let args = operands.into_iter().map(|operand| match operand.kind {
+                Kind::Unknown => Ok(operand.resolve(&common, clock)?.expr),
+                _ => cast_operand(operand, &common, clock),
+            });
+            return Ok(extreme(args.collect::<Result<_>>()?, self.inner.name() == "greatest"));
+        }
         let args = operands.into_iter().map(|operand| match operand.kind {
             Kind::Unknown => Ok(operand.resolve(&common, clock)?.expr),
             _ => cast_operand(operand, &common, clock),
         });
         Ok(self.inner.call(args.collect::<Result<_>>()?))
     }
+}
+
+/// The type of `nullif` where it is that of its first argument, because values of both types can be compared as
+/// they are; otherwise it is the one they have in common.
+fn nullif_type(types: &[DataType]) -> Option<DataType> {
+    let [left, right] = types else { return None };
+    let (l, r) = (Kind::of(left), Kind::of(right));
+    if r == Kind::Real && l.is_number() && !l.is_float() {
+        // A number that is no float is compared with a real as a double.
+        return Some(DataType::Float64);
+    }
+    let real = l == Kind::Real && r.is_number();
+    let alike = (l.is_integer() && r.is_integer()) || (l.is_float() && r.is_float()) || real;
+    (l != r && (alike || (l.is_datetime() && r.is_datetime()))).then(|| left.clone())
+}
+
+/// Whether values of a kind may be equal that Arrow tells apart.
+fn unlike(kind: Kind) -> bool {
+    kind.is_float() || kind == Kind::Interval
+}
+
+/// `CASE WHEN left = right THEN NULL ELSE left END`, which leaves the value as it is.
+fn nullif_as_case(
+    left: Operand,
+    right: Operand,
+    common: &DataType,
+    schema: &DFSchema,
+    clock: &Clockface,
+) -> Result<Expr> {
+    let types = [left.data_type.clone(), right.data_type.clone()];
+    let target = nullif_type(&types).unwrap_or_else(|| common.clone());
+    let value = cast_operand(left.clone(), &target, clock)?;
+    let undefined = || no_operator("=", &types[0], &types[1]);
+    let equal = plan_comparison(Operator::Eq, left, right, schema, clock)?.ok_or_else(undefined)?;
+    let null = Expr::Literal(ScalarValue::try_from(&target)?, None);
+    Ok(Expr::Case(Case::new(None, vec![(Box::new(equal), Box::new(null))], Some(Box::new(value)))))
+}
+
+/// The greatest or least of intervals, by their length.
+fn extreme(args: Vec<Expr>, greatest: bool) -> Expr {
+    let key = |arg: &Expr| interval_key().call(vec![arg.clone()]);
+    let op = if greatest { Operator::Gt } else { Operator::Lt };
+    let better = |best: Expr, arg: Expr| {
+        let beats = Expr::BinaryExpr(BinaryExpr::new(Box::new(key(&arg)), op, Box::new(key(&best))));
+        let when = best.clone().is_null().or(beats);
+        Expr::Case(Case::new(None, vec![(Box::new(when), Box::new(arg))], Some(Box::new(best))))
+    };
+    args.into_iter().reduce(better).unwrap_or_else(|| Expr::Literal(ScalarValue::Null, None))
 }
 
 impl ScalarUDFImpl for Common {
@@ -116,6 +189,11 @@ impl ScalarUDFImpl for Common {
     }
 
     fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        if self.inner.name() == "nullif"
+            && let Some(left) = nullif_type(types)
+        {
+            return Ok(left);
+        }
         Ok(common_type(types, &self.name().to_uppercase(), true).unwrap_or_else(|_| types[0].clone()))
     }
 

@@ -277,7 +277,11 @@ fn compute(call: &Call, value: &ColumnarValue, name: &str) -> Result<Vec<Option<
             }
             Kind::Time => {
                 let time = values.as_primitive::<Time64MicrosecondType>().value(row);
-                Value::Finite(of_time(part, time).ok_or_else(none)?)
+                match (part, time) {
+                    // The end of a day is an hour that no time of day but this has.
+                    (Part::Hour, MICROS_PER_DAY) => Value::Finite(24_000_000),
+                    _ => Value::Finite(of_time(part, time).ok_or_else(none)?),
+                }
             }
             _ => {
                 let interval = interval_from_arrow(values.as_primitive::<IntervalMonthDayNanoType>().value(row));

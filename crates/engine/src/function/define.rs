@@ -9,10 +9,12 @@
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::operator::cast::cast_operand;
+use crate::operator::named;
 use crate::operator::operand::{Kind, Operand, UNBOUNDED, type_name};
+use crate::operator::plan::not_unique;
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -161,6 +163,15 @@ impl Function {
 
     fn unknown(&self, types: &[DataType]) -> Error {
         let types: Vec<String> = types.iter().map(type_name).collect();
+        if let Some(symbol) = named::symbol(self.name) {
+            let call = match types.as_slice() {
+                [left, right] => format!("{left} {symbol} {right}"),
+                all => format!("{symbol} {}", all.join(" ")),
+            };
+            return Error::new("42883", format!("operator does not exist: {call}")).hint(
+                "No operator matches the given name and argument types. You might need to add explicit type casts.",
+            );
+        }
         Error::new("42883", format!("function {}({}) does not exist", self.name, types.join(", ")))
             .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
     }
@@ -179,6 +190,10 @@ impl Function {
         let Some(operands) = operands else { return Ok(args) };
         let kinds: Vec<Kind> = operands.iter().map(|o| o.kind).collect();
         let types = || operands.iter().map(|o| o.data_type.clone()).collect::<Vec<_>>();
+        if let ("pg_neg" | "pg_bitnot", [Expr::Literal(ScalarValue::Utf8(Some(_)), _)]) = (self.name, args.as_slice()) {
+            let symbol = named::symbol(self.name).unwrap_or(self.name);
+            return Err(not_unique(&format!("{symbol} unknown")));
+        }
         let overload = self.choose(&kinds, false).ok_or_else(|| self.unknown(&types()))?;
         let resolved = operands.iter().zip(overload.takes).map(|(operand, takes)| {
             let target = target(&operand.data_type, *takes);

@@ -73,7 +73,7 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
         pure(
             "sign",
             &[
-                float(|c| double(c, |x| Ok(if x.is_nan() || x == 0.0 { x } else { x.signum() }))),
+                float(|c| double(c, |x| Ok(if x.is_nan() || x == 0.0 { 0.0 } else { x.signum() }))),
                 whole(|c| numeric(c, |m, _| Ok(m.signum()))),
             ],
         ),
@@ -117,6 +117,39 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
             "div",
             &[takes_and(&[Numeric, Numeric], |_| DataType::Decimal128(38, 0), |c| numeric_pair(c, |a, b| Ok(a / b)))],
         ),
+        pure("acos", &[float(|c| double(c, |x| bounded(x, -1.0..=1.0, f64::acos)))]),
+        pure("asin", &[float(|c| double(c, |x| bounded(x, -1.0..=1.0, f64::asin)))]),
+        pure("acosh", &[float(|c| double(c, |x| bounded(x, 1.0..=f64::INFINITY, f64::acosh)))]),
+        pure("atanh", &[float(|c| double(c, |x| bounded(x, -1.0..=1.0, f64::atanh)))]),
+        pure("sin", &[float(|c| double(c, |x| of_finite(x, f64::sin)))]),
+        pure("cos", &[float(|c| double(c, |x| of_finite(x, f64::cos)))]),
+        pure("tan", &[float(|c| double(c, |x| of_finite(x, f64::tan)))]),
+        pure("cot", &[float(|c| double(c, |x| of_finite(x, |x| 1.0 / x.tan())))]),
+        pure("degrees", &[float(|c| double(c, |x| scaled(x, 180.0 / std::f64::consts::PI)))]),
+        pure("radians", &[float(|c| double(c, |x| scaled(x, std::f64::consts::PI / 180.0)))]),
+        pure(
+            "gcd",
+            &[
+                takes(&[Integer, Integer], Integer, |c| {
+                    pair_of_integers::<Int32Type>(c, |a, b| i32::try_from(gcd(a.into(), b.into())).ok(), "integer")
+                }),
+                takes(&[BigInt, BigInt], BigInt, |c| {
+                    pair_of_integers::<Int64Type>(c, |a, b| i64::try_from(gcd(a.into(), b.into())).ok(), "bigint")
+                }),
+            ],
+        ),
+        pure(
+            "lcm",
+            &[
+                takes(&[Integer, Integer], Integer, |c| {
+                    pair_of_integers::<Int32Type>(c, |a, b| i32::try_from(lcm(a.into(), b.into())).ok(), "integer")
+                }),
+                takes(&[BigInt, BigInt], BigInt, |c| {
+                    pair_of_integers::<Int64Type>(c, |a, b| i64::try_from(lcm(a.into(), b.into())).ok(), "bigint")
+                }),
+            ],
+        ),
+        pure("factorial", &[takes_and(&[BigInt], |_| DataType::Decimal128(38, 0), factorial)]),
         pure("width_bucket", &[takes(&[Double, Double, Double, Integer], Integer, width_bucket)]),
         pure("pi", &[takes(&[], Double, |_| Ok(ColumnarValue::Scalar(std::f64::consts::PI.into())))]),
     ]
@@ -277,7 +310,71 @@ fn double_power(call: &Call) -> Result<ColumnarValue> {
     )
 }
 
-fn sqrt(x: f64) -> Result<f64> {
+fn factorial(call: &Call) -> Result<ColumnarValue> {
+    map::<Int64Type, Decimal128Type>(&Argument::new(&call.args[0])?, call.out, |n| {
+        if n < 0 {
+            return Err(Error::new("22003", "factorial of a negative number is undefined"));
+        }
+        let product = (2..=n).take(40).try_fold(1i128, |product, k| product.checked_mul(k.into()));
+        product.filter(|product| *product < POWERS[38]).ok_or_else(overflows_numeric)
+    })
+}
+
+/// The greatest common divisor, which is not negative.
+fn gcd(a: i128, b: i128) -> i128 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The least common multiple, which is not negative.
+fn lcm(a: i128, b: i128) -> i128 {
+    if a == 0 || b == 0 { 0 } else { (a / gcd(a, b) * b).abs() }
+}
+
+fn pair_of_integers<T: ArrowPrimitiveType>(
+    call: &Call,
+    f: fn(T::Native, T::Native) -> Option<T::Native>,
+    name: &'static str,
+) -> Result<ColumnarValue> {
+    zip::<T, T, T>(&Argument::new(&call.args[0])?, &Argument::new(&call.args[1])?, call.out, |a, b| {
+        f(a, b).ok_or_else(|| out_of_range(name))
+    })
+}
+
+fn outside() -> Error {
+    Error::new("22003", "input is out of range")
+}
+
+/// `f` of an argument that must be within bounds.
+fn bounded(x: f64, bounds: std::ops::RangeInclusive<f64>, f: fn(f64) -> f64) -> Result<f64> {
+    if x.is_nan() || bounds.contains(&x) { Ok(f(x)) } else { Err(outside()) }
+}
+
+/// `f` of an argument that must not be infinite.
+fn of_finite(x: f64, f: fn(f64) -> f64) -> Result<f64> {
+    if x.is_infinite() { Err(outside()) } else { Ok(f(x)) }
+}
+
+/// A product that is infinite or zero only where `x` is.
+fn scaled(x: f64, factor: f64) -> Result<f64> {
+    let value = x * factor;
+    if value.is_infinite() && !x.is_infinite() {
+        return Err(Error::new("22003", "value out of range: overflow"));
+    }
+    if value == 0.0 && x != 0.0 {
+        return Err(Error::new("22003", "value out of range: underflow"));
+    }
+    Ok(value)
+}
+
+/// The square root.
+///
+/// # Errors
+/// 2201F when the number is negative.
+pub fn sqrt(x: f64) -> Result<f64> {
     if x < 0.0 {
         return Err(Error::new("2201F", "cannot take square root of a negative number"));
     }

@@ -2,14 +2,18 @@
 
 use super::define::{Call, function, takes};
 use crate::error::{Error, Result};
+use crate::information::rows::PG_TYPE;
+use crate::operator::cast::cast_value;
 use crate::operator::kernel::rowwise;
 use crate::operator::marked::marked_field;
 use crate::operator::operand::Kind;
 use crate::text::ColumnWriter;
 use arrow::array::{Array, AsArray, FixedSizeBinaryBuilder, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use highwater_model::ColumnType;
 use std::sync::Arc;
 
@@ -23,16 +27,12 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         function("quote_ident", Volatility::Immutable, &[takes(&[Text], Text, |c| each(c, |s| Ok(quote_ident(s))))]),
         function(
-            "quote_literal",
-            Volatility::Immutable,
-            &[takes(&[Text], Text, |c| each(c, |s| Ok(quote_literal(s))))],
-        ),
-        function(
             "pg_size_pretty",
             Volatility::Immutable,
             &[takes(&[BigInt], Text, pg_size_pretty), takes(&[Numeric], Text, pg_size_pretty)],
         ),
         function("gen_random_uuid", Volatility::Volatile, &[takes(&[], Uuid, gen_random_uuid)]),
+        any("quote_literal", What::QuoteLiteral, Volatility::Stable),
         any("quote_nullable", What::QuoteNullable, Volatility::Stable),
         any("format", What::Format, Volatility::Stable),
         any("concat", What::Concat, Volatility::Stable),
@@ -220,6 +220,7 @@ enum What {
     Format,
     Concat,
     ConcatWs,
+    QuoteLiteral,
     QuoteNullable,
     Type,
 }
@@ -237,8 +238,15 @@ impl ScalarUDFImpl for AnyValues {
         Ok(DataType::Utf8)
     }
 
+    fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
+        let field = Field::new(self.name, DataType::Utf8, true);
+        let regtype = std::collections::HashMap::from([(PG_TYPE.to_owned(), "regtype".to_owned())]);
+        Ok(Arc::new(if self.what == What::Type { field.with_metadata(regtype) } else { field }))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let zone = super::context::clockface(&args.config_options)?.zone;
+        let clock = super::context::clockface(&args.config_options)?;
+        let zone = clock.zone;
         if self.what == What::Type {
             let name = match marked_field(&args.arg_fields[0]) {
                 Some(ColumnType::Varchar(_)) => ColumnType::Varchar(None).to_string(),
@@ -253,7 +261,14 @@ impl ScalarUDFImpl for AnyValues {
         }
         Ok(rowwise(&args.args, args.number_rows, |arrays, rows| {
             let mut writers = Vec::with_capacity(arrays.len());
+            let quotes = matches!(self.what, What::QuoteLiteral | What::QuoteNullable);
             for array in arrays {
+                // As a cast to text writes them, which differs for booleans.
+                let array = match quotes {
+                    true => cast_value(&ColumnarValue::Array(array.clone()), &DataType::Utf8, rows, &clock)?,
+                    false => ColumnarValue::Array(array.clone()),
+                };
+                let array = &array.into_array(rows)?;
                 writers.push(ColumnWriter::new(array, &Field::new("value", array.data_type().clone(), true), zone)?);
             }
             let mut texts = StringBuilder::new();
@@ -281,6 +296,7 @@ impl What {
             (What::ConcatWs, [Some(separator), values @ ..]) => {
                 Some(values.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(separator))
             }
+            (What::QuoteLiteral, [value, ..]) => value.as_deref().map(quote_literal),
             (What::QuoteNullable, [value, ..]) => Some(value.as_deref().map_or("NULL".to_owned(), quote_literal)),
             (What::Format, [Some(template), values @ ..]) => Some(format(template, values)?),
             _ => None,

@@ -488,6 +488,8 @@ fn make_timestamp(call: &Call) -> Result<ColumnarValue> {
         let local = local.filter(|t| (TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(t));
         let local = local.ok_or(TimeError::OutOfRange { type_name: "timestamp" })?;
         Ok(match text {
+            // Here an offset counts east, as in a timestamp.
+            Some(text) if text.starts_with(['+', '-']) => Zone::parse(text)?.to_utc(local),
             Some(text) => Zone::parse_in_value(text)?.to_utc(local),
             None => zone.to_utc(local),
         })

@@ -151,19 +151,62 @@ fn compute(op: Op, left: &ColumnarValue, right: &ColumnarValue, out: &DataType) 
         (DataType::Int32, _) => integers::<Int32Type>(op, left, right, out),
         (DataType::Int64, _) => integers::<Int64Type>(op, left, right, out),
         (DataType::Float32, _) => {
-            zip::<Float32Type, Float32Type, Float32Type>(&Argument::new(left)?, &Argument::new(right)?, out, |a, b| {
-                float(op, a.into(), b.into()).and_then(|x| in_range(x as f32, a, b))
+            let (left, right) = (Argument::<Float32Type>::new(left)?, Argument::new(right)?);
+            floats(op, &left, &right, out, |a, b| {
+                float(op, a.into(), b.into()).and_then(|x| in_range(op, x as f32, a, b))
             })
         }
         (DataType::Float64, _) => {
-            let (left, right) = (Argument::new(left)?, Argument::new(right)?);
-            zip::<Float64Type, Float64Type, Float64Type>(&left, &right, out, |a, b| float(op, a, b))
+            let (left, right) = (Argument::<Float64Type>::new(left)?, Argument::new(right)?);
+            floats(op, &left, &right, out, |a, b| float(op, a, b))
         }
         (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2)) => {
             numerics(op, (&Argument::new(left)?, s1), (&Argument::new(right)?, s2), out)
         }
         (l, r) => Err(no_operator(op.symbol(), &l, &r)),
     }
+}
+
+/// Floats by one loop without a branch, and by `exactly` where something may be wrong.
+fn floats<T: ArrowPrimitiveType>(
+    op: Op,
+    left: &Argument<T>,
+    right: &Argument<T>,
+    out: &DataType,
+    exactly: impl Fn(T::Native, T::Native) -> Result<T::Native>,
+) -> Result<ColumnarValue>
+where
+    T::Native: Into<f64> + std::ops::Add<Output = T::Native> + std::ops::Sub<Output = T::Native>,
+    T::Native: std::ops::Mul<Output = T::Native>,
+{
+    let doubtful = |x: T::Native| !x.into().is_finite();
+    let plain = match op {
+        Op::Add => zip_flagged(left, right, out, |a, b| (a + b, doubtful(a + b)), overflow),
+        Op::Sub => zip_flagged(left, right, out, |a, b| (a - b, doubtful(a - b)), overflow),
+        Op::Mul => {
+            let zero = |x: T::Native| x.into() == 0.0;
+            zip_flagged(left, right, out, |a, b| (a * b, doubtful(a * b) | zero(a * b)), overflow)
+        }
+        _ => return zip::<T, T, T>(left, right, out, exactly),
+    };
+    // What is not finite may be what it should be, and an overflow has words of its own.
+    plain.or_else(|_| zip::<T, T, T>(left, right, out, exactly))
+}
+
+/// A sum, which is infinite only where a term is.
+#[inline(always)]
+fn within<T: Into<f64> + Copy>(value: T, a: T, b: T) -> Result<T> {
+    let wrong = value.into().is_infinite() && !a.into().is_infinite() && !b.into().is_infinite();
+    if wrong { Err(overflow()) } else { Ok(value) }
+}
+
+/// A product, which is infinite or zero only where a factor is.
+#[inline(always)]
+fn product<T: Into<f64> + Copy>(value: T, a: T, b: T) -> Result<T> {
+    if value.into() == 0.0 && a.into() != 0.0 && b.into() != 0.0 {
+        return Err(underflow());
+    }
+    within(value, a, b)
 }
 
 /// What integers of every size can do.
@@ -280,16 +323,22 @@ fn underflow() -> Error {
     Error::new("22003", "value out of range: underflow")
 }
 
-fn in_range(value: f32, a: f32, b: f32) -> Result<f32> {
-    if value.is_infinite() && a.is_finite() && b.is_finite() { Err(overflow()) } else { Ok(value) }
+/// A result as it is kept in a `real`.
+fn in_range(op: Op, value: f32, a: f32, b: f32) -> Result<f32> {
+    match op {
+        Op::Add | Op::Sub => within(value, a, b),
+        Op::Mul => product(value, a, b),
+        _ if value == 0.0 && a != 0.0 && !b.is_infinite() => Err(underflow()),
+        _ => within(value, a, b),
+    }
 }
 
 #[inline]
 fn float(op: Op, a: f64, b: f64) -> Result<f64> {
     let value = match op {
-        Op::Add => a + b,
-        Op::Sub => a - b,
-        Op::Mul => a * b,
+        Op::Add => return within(a + b, a, b),
+        Op::Sub => return within(a - b, a, b),
+        Op::Mul => return product(a * b, a, b),
         Op::Div | Op::Mod => {
             if b == 0.0 && !a.is_nan() {
                 return Err(division_by_zero());
@@ -313,7 +362,7 @@ pub fn float_power(a: f64, b: f64) -> Result<f64> {
     if a == 0.0 && b < 0.0 && !a.is_nan() {
         return Err(Error::new("2201F", "zero raised to a negative power is undefined"));
     }
-    if a.is_finite() && a < 0.0 && b.is_finite() && b.fract() != 0.0 {
+    if a < 0.0 && b.is_finite() && b.fract() != 0.0 {
         return Err(Error::new("2201F", "a negative number raised to a non-integer power yields a complex result"));
     }
     let value = a.powf(b);

@@ -8,7 +8,7 @@ use crate::function::context::clockface;
 use crate::text::number::{self, Decimal, field_overflow};
 use crate::text::read::{interval_from_arrow, parse_column, parse_scalar};
 use crate::text::write::column_text;
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
@@ -57,7 +57,12 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
     if source == Kind::Unknown {
         return match operand.expr {
             Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) if *target != UNBOUNDED => {
-                Ok(Expr::Literal(parse_scalar(&text, target, clock)?, metadata))
+                let value = Expr::Literal(parse_scalar(&text, target, clock)?, metadata);
+                // A small bigint must not look like an integer that was written without quotes.
+                Ok(match target {
+                    DataType::Int64 => Expr::Cast(Cast::new(Box::new(value), DataType::Int64)),
+                    _ => value,
+                })
             }
             Expr::Placeholder(placeholder) if placeholder.field.is_some() => {
                 Ok(Expr::Cast(Cast::new(Box::new(Expr::Placeholder(placeholder)), target.clone())))
@@ -262,7 +267,17 @@ pub fn cast_value(value: &ColumnarValue, target: &DataType, rows: usize, clock: 
         (Date, Timestamptz) => map::<Date32Type, TimestampMicrosecondType>(&Argument::new(value)?, target, |d| {
             Ok(clock.zone.to_utc(timestamp_from_date(d)?))
         }),
-        (Timestamp, Timestamptz) if clock.zone == Zone::UTC => Ok(value.cast_to(target, None)?),
+        // Arrow would ask its calendar, which ends before ours.
+        (Timestamp, Timestamptz) if clock.zone == Zone::UTC => Ok(match value {
+            ColumnarValue::Array(array) => {
+                let micros = array.as_primitive::<TimestampMicrosecondType>().clone();
+                ColumnarValue::Array(Arc::new(micros.with_data_type(target.clone())))
+            }
+            ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(micros, _)) => {
+                ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(*micros, Some("UTC".into())))
+            }
+            other => other.cast_to(target, None)?,
+        }),
         (Timestamptz, Timestamp) if clock.zone == Zone::UTC => Ok(match value {
             // Arrow would move the time from its own zone.
             ColumnarValue::Array(array) => {
@@ -292,9 +307,15 @@ pub fn cast_value(value: &ColumnarValue, target: &DataType, rows: usize, clock: 
         }
         (source @ (Timestamp | Timestamptz), Time) => {
             let zone = if source == Timestamptz { clock.zone } else { Zone::UTC };
-            map::<TimestampMicrosecondType, Time64MicrosecondType>(&Argument::new(value)?, target, |t| {
-                Ok(split_days(zone.to_local(t)).1)
-            })
+            // Infinity has no time of day.
+            let time = |t: i64| (!matches!(t, i64::MIN | i64::MAX)).then(|| split_days(zone.to_local(t)).1);
+            match Argument::<TimestampMicrosecondType>::new(value)? {
+                Argument::Scalar(t) => super::kernel::single::<Time64MicrosecondType>(t.and_then(time), target),
+                Argument::Array(array) => {
+                    let times: PrimitiveArray<Time64MicrosecondType> = array.iter().map(|t| t.and_then(time)).collect();
+                    Ok(super::kernel::column(times, target))
+                }
+            }
         }
         (Time, Interval) => {
             map::<Time64MicrosecondType, IntervalMonthDayNanoType>(&Argument::new(value)?, target, |t| {

@@ -1,12 +1,14 @@
 //! PostgreSQL's meaning of what DataFusion's planner has planned without asking us.
 
 use super::arithmetic::{Op, Operator as PgOperator};
-use super::cast::plan_cast;
+use super::cast::{cast_operand, plan_cast};
 use super::marked::{has_order_key, is_untyped, mark, marked, marked_field, order_key, plan_marked_cast};
-use super::operand::{Kind, Operand, retype_literal};
-use super::plan::{interval_key, plan_binary, plan_comparison, plan_negative};
+use super::named;
+use super::operand::{Kind, Operand, retype_literal, type_name};
+use super::plan::{interval_key, plan_binary, plan_comparison};
+use super::union::settle_union;
 use crate::error::{Error, Result};
-use crate::function::common::Common;
+use crate::function::common::{Common, common_type};
 use crate::function::define::Function;
 use crate::function::json::{self, JsonFunction};
 use crate::function::time_bucket::TimeBucket;
@@ -15,11 +17,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{Between, InList, NullTreatment, Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, Cast, InList, NullTreatment, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union, lit,
+    BinaryExpr, Case, Expr, ExprSchemable, GroupingSet, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union,
+    WindowFrameBound, WindowFrameUnits, lit,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use highwater_model::ColumnType;
@@ -61,7 +64,10 @@ impl PgMeaning {
             |plan| {
                 let retype = recursive.get() == 0;
                 recursive.set(recursive.get() - usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_))));
-                self.apply_to_node(plan, retype)
+                self.apply_to_node(plan, retype)?.transform_data(|plan| match plan {
+                    LogicalPlan::Union(union) => Ok(Transformed::yes(settle_union(union, &self.clock)?)),
+                    plan => Ok(Transformed::no(plan)),
+                })
             },
         )?;
         Ok(plan.data)
@@ -107,6 +113,13 @@ impl PgMeaning {
         let sort = matches!(plan, LogicalPlan::Sort(_));
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
+            if let Expr::GroupingSet(set) = expr {
+                let set = map_grouping_set(set, |key| {
+                    let name = NamePreserver::new_for_projection().save(&key);
+                    Ok(name.restore(self.rewrite(key, &schema, retype)?.data))
+                })?;
+                return Ok(Transformed::yes(Expr::GroupingSet(set)));
+            }
             let name = names.save(&expr);
             let rewritten = self.rewrite(expr, &schema, retype)?;
             if sort && let Some(of) = marked(&rewritten.data, &schema) {
@@ -151,7 +164,13 @@ impl PgMeaning {
             Expr::Literal(..) if retype => Ok(retype_literal(expr)),
             Expr::Cast(cast) => plan_marked_cast(*cast.expr, &cast.field, schema, clock),
             Expr::Negative(operand) => {
-                Ok(plan_negative((*operand).clone(), schema)?.unwrap_or(Expr::Negative(operand)))
+                let negative = named::call("pg_neg", vec![(*operand).clone()]);
+                match Operand::new(*operand.clone(), schema) {
+                    Some(known) if !matches!(known.kind, Kind::Unknown | Kind::Other) => {
+                        self.rewrite_node(negative, schema, retype)
+                    }
+                    _ => Ok(Expr::Negative(operand)),
+                }
             }
             Expr::Between(Between { expr, negated, low, high }) => {
                 let above = self.compare(Operator::GtEq, &expr, &low, schema)?;
@@ -184,13 +203,49 @@ impl PgMeaning {
             }
             Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
                 count_star(&mut call.params.args);
+                if let Some(filter) = &call.params.filter {
+                    must_be_boolean("FILTER", filter, schema)?;
+                }
                 Ok(Expr::AggregateFunction(call))
             }
-            Expr::WindowFunction(mut call) if call.fun.name() == "count" => {
-                count_star(&mut call.params.args);
+            Expr::AggregateFunction(call) if call.params.filter.is_some() => {
+                if let Some(filter) = &call.params.filter {
+                    must_be_boolean("FILTER", filter, schema)?;
+                }
+                Ok(Expr::AggregateFunction(call))
+            }
+            Expr::WindowFunction(mut call) => {
+                if call.fun.name() == "count" {
+                    count_star(&mut call.params.args);
+                }
+                for key in &mut call.params.order_by {
+                    let kind = Kind::of(&key.expr.get_type(schema)?);
+                    if kind == Kind::Interval {
+                        key.expr = interval_key().call(vec![std::mem::take(&mut key.expr)]);
+                    }
+                    // Ranges without offsets are groups of equals, which DataFusion can tell of any type.
+                    let frame = &mut call.params.window_frame;
+                    let plain = is_plain(&frame.start_bound) && is_plain(&frame.end_bound);
+                    if plain && frame.units == WindowFrameUnits::Range && is_unranged(kind) {
+                        frame.units = WindowFrameUnits::Groups;
+                    }
+                }
                 Ok(Expr::WindowFunction(call))
             }
             Expr::Case(case) => self.case(case, schema),
+            Expr::Not(operand) => {
+                must_be_boolean("NOT", &operand, schema)?;
+                Ok(Expr::Not(operand))
+            }
+            Expr::IsTrue(ref operand)
+            | Expr::IsNotTrue(ref operand)
+            | Expr::IsFalse(ref operand)
+            | Expr::IsNotFalse(ref operand)
+            | Expr::IsUnknown(ref operand)
+            | Expr::IsNotUnknown(ref operand) => {
+                must_be_boolean("IS", operand, schema)?;
+                Ok(expr)
+            }
             Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
                 if let Some(operator) = func.inner().downcast_ref::<PgOperator>() {
                     // Its operands may have got other types since it was planned.
@@ -227,7 +282,14 @@ impl PgMeaning {
                 } else if func.inner().is::<JsonFunction>() {
                     args = json::resolve(&func, args, schema, clock)?;
                 }
-                Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
+                crate::function::text::check(func.name(), &args, schema)?;
+                if func.name().starts_with("regexp_") && args.len() > 1 {
+                    args[1] = super::pattern::regex(std::mem::take(&mut args[1]));
+                    if func.name() == "regexp_replace" && args.len() > 2 {
+                        args[2] = super::pattern::replacement(std::mem::take(&mut args[2]));
+                    }
+                }
+                Ok(plan_call(func, args))
             }
             other => Ok(other),
         }
@@ -288,6 +350,25 @@ impl PgMeaning {
         Ok(if negated { !any } else { any })
     }
 
+    /// The results of a CASE as values of the type that they have in common.
+    fn branches(&self, values: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+        let operands: Option<Vec<_>> = values.iter().map(|v| Operand::new(v.clone(), schema)).collect();
+        let Some(operands) = operands else { return self.same_type(values, schema) };
+        if values.iter().any(|value| marked(value, schema).is_some()) {
+            return self.same_type(values, schema);
+        }
+        if operands.iter().all(|o| o.kind == Kind::Unknown) || operands.iter().any(|o| o.kind == Kind::Other) {
+            return self.same_type(values, schema);
+        }
+        let types: Vec<DataType> = operands.iter().map(|o| o.data_type.clone()).collect();
+        let common = common_type(&types, "CASE", false)?;
+        let each = operands.into_iter().map(|operand| match operand.kind {
+            Kind::Unknown => Ok(operand.resolve(&common, &self.clock)?.expr),
+            _ => cast_operand(operand, &common, &self.clock),
+        });
+        each.collect()
+    }
+
     /// Literals without a type get that of the other values.
     fn same_type(&self, mut values: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
         if let Some(of) = values.iter().find_map(|v| marked(v, schema)) {
@@ -324,9 +405,14 @@ impl PgMeaning {
                 expr = None;
             }
         }
+        if expr.is_none() {
+            for (condition, _) in &when_then_expr {
+                must_be_boolean("CASE/WHEN", condition, schema)?;
+            }
+        }
         let mut results: Vec<Expr> = when_then_expr.iter().map(|(_, then)| (**then).clone()).collect();
         results.extend(else_expr.iter().map(|e| (**e).clone()));
-        let mut results = self.same_type(results, schema)?.into_iter();
+        let mut results = self.branches(results, schema)?.into_iter();
         for ((_, then), result) in when_then_expr.iter_mut().zip(results.by_ref()) {
             **then = result;
         }
@@ -361,10 +447,62 @@ fn same_parameters(expr: Expr) -> DfResult<Transformed<Expr>> {
     })
 }
 
+/// A call of a function of DataFusion's that counts in other integers, or that does less than PostgreSQL's.
+fn plan_call(func: Arc<ScalarUDF>, args: Vec<Expr>) -> Expr {
+    use datafusion::functions_nested::{remove, replace};
+    const INTEGERS: &[&str] =
+        &["regexp_count", "regexp_instr", "array_length", "array_ndims", "array_position", "cardinality"];
+    match func.name() {
+        "array_remove" => remove::array_remove_all_udf().call(args),
+        "array_replace" => replace::array_replace_all_udf().call(args),
+        name if INTEGERS.contains(&name) => Expr::Cast(Cast::new(Box::new(func.call(args)), DataType::Int32)),
+        "array_positions" => {
+            let item = Arc::new(arrow::datatypes::Field::new("item", DataType::Int32, true));
+            Expr::Cast(Cast::new(Box::new(func.call(args)), DataType::List(item)))
+        }
+        _ => Expr::ScalarFunction(ScalarFunction { func, args }),
+    }
+}
+
+/// The keys of a grouping set by themselves: the columns of the result are named after each of them.
+fn map_grouping_set(set: GroupingSet, mut f: impl FnMut(Expr) -> DfResult<Expr>) -> DfResult<GroupingSet> {
+    let mut each = |keys: Vec<Expr>| keys.into_iter().map(&mut f).collect::<DfResult<Vec<_>>>();
+    Ok(match set {
+        GroupingSet::Rollup(keys) => GroupingSet::Rollup(each(keys)?),
+        GroupingSet::Cube(keys) => GroupingSet::Cube(each(keys)?),
+        GroupingSet::GroupingSets(sets) => {
+            GroupingSet::GroupingSets(sets.into_iter().map(each).collect::<DfResult<_>>()?)
+        }
+    })
+}
+
+/// Whether a bound of a window frame has no offset.
+fn is_plain(bound: &WindowFrameBound) -> bool {
+    match bound {
+        WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => offset.is_null(),
+        WindowFrameBound::CurrentRow => true,
+    }
+}
+
+/// Whether DataFusion has no ranges of a type.
+fn is_unranged(kind: Kind) -> bool {
+    matches!(kind, Kind::Time | Kind::Uuid | Kind::Bytea)
+}
+
 /// Leaves `count(*)` the literal by which DataFusion knows it.
 fn count_star(args: &mut [Expr]) {
     if let [Expr::Literal(value @ ScalarValue::Int32(Some(1)), _)] = args {
         *value = ScalarValue::Int64(Some(1));
+    }
+}
+
+fn must_be_boolean(what: &str, operand: &Expr, schema: &DFSchema) -> Result<()> {
+    match Operand::new(operand.clone(), schema) {
+        Some(known) if !matches!(known.kind, Kind::Unknown | Kind::Boolean | Kind::Other) => {
+            let name = type_name(&known.data_type);
+            Err(Error::new("42804", format!("argument of {what} must be type boolean, not type {name}")))
+        }
+        _ => Ok(()),
     }
 }
 

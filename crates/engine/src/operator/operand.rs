@@ -268,13 +268,10 @@ impl Operand {
 
 /// Gives a number literal the type it has in PostgreSQL, where DataFusion makes every integer a `bigint`.
 ///
-/// The smallest integer is a `bigint` too: its digits are one more than an integer can have, and only then they
-/// are negated. A `bigint` that was written as such is a cast of a literal, which is left alone.
+/// A minus sign belongs to the number, so the smallest integer is one, too. A `bigint` that was written as such is a cast of a literal, which is left alone.
 pub fn retype_literal(expr: Expr) -> Expr {
     match expr {
-        Expr::Literal(ScalarValue::Int64(Some(value)), metadata)
-            if i32::try_from(value).is_ok_and(|value| value != i32::MIN) =>
-        {
+        Expr::Literal(ScalarValue::Int64(Some(value)), metadata) if i32::try_from(value).is_ok() => {
             Expr::Literal(ScalarValue::Int32(Some(value as i32)), metadata)
         }
         Expr::Literal(ScalarValue::UInt64(Some(value)), metadata) => {

@@ -3,13 +3,14 @@
 use super::arithmetic::{self, Op};
 use super::cast::plan_cast;
 use super::marked::{self, plan_marked_binary};
+use super::named;
 use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::expr::{AggregateFunction, Cast, Placeholder, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawWindowExpr};
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility, lit,
@@ -44,10 +45,69 @@ impl ExprPlanner for PgPlanner {
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
         let field = match args.first() {
-            Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _)) => field.to_lowercase(),
+            // The field may be in quotes, which are then part of its name here.
+            Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _)) => field.trim_matches('\'').to_lowercase(),
             _ => String::new(),
         };
+        let args = std::iter::once(lit(field.clone())).chain(args.into_iter().skip(1)).collect();
         Ok(PlannerResult::Planned(crate::function::date_part::extract(&field).call(args)))
+    }
+
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> DfResult<PlannerResult<RawAggregateExpr>> {
+        // What is aggregated once is sorted for it, and so comes in order.
+        if raw.distinct && raw.func.name() == "array_agg" && raw.order_by.is_empty() {
+            raw.order_by = raw.args.iter().take(1).map(|arg| arg.clone().sort(true, false)).collect();
+        }
+        if !raw.distinct || raw.func.name() != "string_agg" || raw.args.len() != 2 {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let (separator, text) = (raw.args.remove(1), raw.args.remove(0));
+        let known = text.clone().is_not_null();
+        let filter = match raw.filter {
+            Some(filter) => filter.and(known),
+            None => known,
+        };
+        if raw.order_by.is_empty() {
+            raw.order_by.push(text.clone().sort(true, false));
+        }
+        let all = Expr::AggregateFunction(AggregateFunction::new_udf(
+            datafusion::functions_aggregate::array_agg::array_agg_udaf(),
+            vec![text],
+            true,
+            Some(Box::new(filter)),
+            raw.order_by,
+            None,
+        ));
+        let joined = datafusion::functions_nested::string::array_to_string_udf().call(vec![all, separator]);
+        Ok(PlannerResult::Planned(joined))
+    }
+
+    fn plan_window(&self, raw: RawWindowExpr) -> DfResult<PlannerResult<RawWindowExpr>> {
+        if raw.distinct {
+            return Err(Error::unsupported("DISTINCT is not implemented for window functions").into());
+        }
+        if raw.func_def.name() != "ntile" {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let params = WindowFunctionParams {
+            args: raw.args,
+            partition_by: raw.partition_by,
+            order_by: raw.order_by,
+            window_frame: raw.window_frame,
+            filter: raw.filter,
+            null_treatment: raw.null_treatment,
+            distinct: raw.distinct,
+        };
+        let call = Expr::from(WindowFunction { fun: raw.func_def, params });
+        Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(call), DataType::Int32))))
+    }
+
+    fn plan_substring(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(crate::function::text::call("substring", args)))
+    }
+
+    fn plan_overlay(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(crate::function::text::call("overlay", args)))
     }
 }
 
@@ -88,14 +148,17 @@ pub fn plan_binary(
         BinaryOperator::StringConcat => return plan_concat(left, right, schema, clock),
         BinaryOperator::And | BinaryOperator::Or => {
             let op = if *op == BinaryOperator::And { Operator::And } else { Operator::Or };
-            if left.kind != Kind::Unknown && right.kind != Kind::Unknown {
-                return Ok(None);
-            }
-            let left = to_boolean(left, clock)?;
-            let right = to_boolean(right, clock)?;
+            let (left, right) = (to_boolean(op, left, clock)?, to_boolean(op, right, clock)?);
             return Ok(Some(binary(left.expr, op, right.expr)));
         }
-        _ => return Ok(None),
+        BinaryOperator::Custom(name) if name == DISTINCT => Operator::IsDistinctFrom,
+        BinaryOperator::Custom(name) if name == NOT_DISTINCT => Operator::IsNotDistinctFrom,
+        BinaryOperator::BitwiseAnd => return plan_named("pg_bitand", left, right, clock),
+        BinaryOperator::BitwiseOr => return plan_named("pg_bitor", left, right, clock),
+        BinaryOperator::PGBitwiseXor => return plan_named("pg_bitxor", left, right, clock),
+        BinaryOperator::PGBitwiseShiftLeft => return plan_named("pg_shift_left", left, right, clock),
+        BinaryOperator::PGBitwiseShiftRight => return plan_named("pg_shift_right", left, right, clock),
+        _ => return super::pattern::plan_match(op, left, right, clock),
     };
     plan_comparison(comparison, left, right, schema, clock)
 }
@@ -125,8 +188,48 @@ fn plan_arrays(
     }))
 }
 
-fn to_boolean(operand: Operand, clock: &Clockface) -> Result<Operand> {
-    if operand.kind == Kind::Unknown { operand.resolve(&DataType::Boolean, clock) } else { Ok(operand) }
+/// How `IS [NOT] DISTINCT FROM` is written where it is to be planned by us.
+pub const DISTINCT: &str = "IS DISTINCT FROM";
+/// See [`DISTINCT`].
+pub const NOT_DISTINCT: &str = "IS NOT DISTINCT FROM";
+
+/// An operator on bits. Bits of arrays, records and the like are not for us.
+fn plan_named(function: &str, left: Operand, right: Operand, clock: &Clockface) -> Result<Option<Expr>> {
+    if left.kind == Kind::Other || right.kind == Kind::Other {
+        return Ok(None);
+    }
+    if is_untyped_text(&left) && is_untyped_text(&right) {
+        let symbol = named::symbol(function).unwrap_or(function);
+        return Err(not_unique(&format!("unknown {symbol} unknown")));
+    }
+    // What has no type gets that of the other side where there is such an operator.
+    let left = match (left.kind, right.kind) {
+        (Kind::Unknown, Kind::SmallInt) if function.starts_with("pg_shift") => {
+            let symbol = named::symbol(function).unwrap_or(function);
+            return Err(not_unique(&format!("unknown {symbol} smallint")));
+        }
+        (Kind::Unknown, Kind::Integer) => left.resolve(&DataType::Int32, clock)?,
+        _ => left,
+    };
+    Ok(Some(named::call(function, vec![left.expr, right.expr])))
+}
+
+/// 42725: operands without a type fit several operators.
+pub fn not_unique(call: &str) -> Error {
+    Error::new("42725", format!("operator is not unique: {call}"))
+        .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+}
+
+/// An operand of AND or OR.
+fn to_boolean(op: Operator, operand: Operand, clock: &Clockface) -> Result<Operand> {
+    match operand.kind {
+        Kind::Unknown => operand.resolve(&DataType::Boolean, clock),
+        Kind::Boolean => Ok(operand),
+        _ => {
+            let name = type_name(&operand.data_type);
+            Err(Error::new("42804", format!("argument of {op} must be type boolean, not type {name}")))
+        }
+    }
 }
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
@@ -154,11 +257,19 @@ fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> 
         return Ok(None);
     }
     let (left, right) = match (left.kind, right.kind) {
+        (Kind::Unknown, Kind::Unknown) if op == Op::Pow => {
+            (left.resolve(&DataType::Float64, clock)?, right.resolve(&DataType::Float64, clock)?)
+        }
         (Kind::Unknown, Kind::Unknown) if is_untyped_text(&left) || is_untyped_text(&right) => {
-            return Err(Error::new("42725", format!("operator is not unique: unknown {} unknown", op.symbol()))
-                .hint("Could not choose a best candidate operator. You might need to add explicit type casts."));
+            return Err(not_unique(&format!("unknown {} unknown", op.symbol())));
         }
         (Kind::Unknown, Kind::Unknown) => return Ok(None),
+        (Kind::Unknown, Kind::Date) | (Kind::Date, Kind::Unknown)
+            if op == Op::Add && (is_untyped_text(&left) || is_untyped_text(&right)) =>
+        {
+            let call = if left.kind == Kind::Date { "date + unknown" } else { "unknown + date" };
+            return Err(not_unique(call));
+        }
         (Kind::Unknown, kind) => {
             let target = other_side(op, kind, &right.data_type, false);
             (left.resolve(&target, clock)?, right)
@@ -170,11 +281,11 @@ fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> 
         }
         _ => (left, right),
     };
-    let undefined = || no_operator(op.symbol(), &left.data_type, &right.data_type);
+    let (left, right) = spans(op, left, right, clock)?;
     if left.kind.is_number() && right.kind.is_number() {
         return plan_numbers(op, left, right).map(Some);
     }
-    let missing = undefined();
+    let missing = no_operator(op.symbol(), &left.data_type, &right.data_type);
     let (mut left, mut right) = (left, right);
     // A factor of an interval is a float; a number of days is an integer.
     if matches!(op, Op::Mul | Op::Div) && left.kind == Kind::Interval && right.kind.is_number() {
@@ -182,10 +293,9 @@ fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> 
     } else if op == Op::Mul && right.kind == Kind::Interval && left.kind.is_number() {
         left = left.widen(&DataType::Float64);
     }
-    // A bigint may be a literal of a subquery, which is an integer in PostgreSQL.
-    if left.kind == Kind::Date && right.kind.is_integer() {
+    if left.kind == Kind::Date && matches!(right.kind, Kind::SmallInt | Kind::Integer) {
         right = convert(right, &DataType::Int32, clock)?;
-    } else if right.kind == Kind::Date && left.kind.is_integer() {
+    } else if op == Op::Add && right.kind == Kind::Date && matches!(left.kind, Kind::SmallInt | Kind::Integer) {
         left = convert(left, &DataType::Int32, clock)?;
     }
     if op == Op::Sub && left.kind.is_datetime() && right.kind.is_datetime() && left.kind != right.kind {
@@ -203,6 +313,25 @@ fn plan_arithmetic(op: Op, left: Operand, right: Operand, clock: &Clockface) -> 
     }
 }
 
+/// A time of day is an interval where it is multiplied, or added to or taken from something that goes on.
+fn spans(op: Op, left: Operand, right: Operand, clock: &Clockface) -> Result<(Operand, Operand)> {
+    let counts = |kind: Kind| kind.is_number() && matches!(op, Op::Mul | Op::Div);
+    let stamp = |kind: Kind| matches!(kind, Kind::Timestamp | Kind::Timestamptz);
+    match (left.kind, right.kind) {
+        (Kind::Time, other) if counts(other) || (op == Op::Add && stamp(other)) => {
+            Ok((convert(left, &interval(), clock)?, right))
+        }
+        (other, Kind::Time)
+            if (op == Op::Mul && other.is_number())
+                || (matches!(op, Op::Add | Op::Sub) && stamp(other))
+                || (op == Op::Sub && matches!(other, Kind::Date | Kind::Interval)) =>
+        {
+            Ok((left, convert(right, &interval(), clock)?))
+        }
+        _ => Ok((left, right)),
+    }
+}
+
 /// The type of an operand that has none, beside one of `kind`.
 ///
 /// PostgreSQL takes the other's own type if there is such an operator, else the only type that fits.
@@ -211,7 +340,7 @@ fn other_side(op: Op, kind: Kind, data_type: &DataType, unknown_is_right: bool) 
         (Op::Add, Kind::Timestamp | Kind::Timestamptz | Kind::Date | Kind::Time) => interval(),
         (Op::Mul, Kind::Interval) => DataType::Float64,
         (Op::Div, Kind::Interval) if unknown_is_right => DataType::Float64,
-        (Op::Pow, kind) if kind.is_integer() => DataType::Float64,
+        (Op::Pow, kind) if kind.is_integer() || kind == Kind::Real => DataType::Float64,
         _ => normal(data_type),
     }
 }
@@ -222,11 +351,11 @@ fn plan_numbers(op: Op, left: Operand, right: Operand) -> Result<Expr> {
         return Err(no_operator("%", &left.data_type, &right.data_type));
     }
     if l == Kind::Real && r == Kind::Real && op != Op::Pow {
-        return Ok(floats(op, left.widen(&DataType::Float32), right.widen(&DataType::Float32)));
+        return Ok(op.call(left.widen(&DataType::Float32).expr, right.widen(&DataType::Float32).expr));
     }
     let has_numeric = l == Kind::Numeric || r == Kind::Numeric;
     if l.is_float() || r.is_float() || (op == Op::Pow && !has_numeric) {
-        return Ok(floats(op, left.widen(&DataType::Float64), right.widen(&DataType::Float64)));
+        return Ok(op.call(left.widen(&DataType::Float64).expr, right.widen(&DataType::Float64).expr));
     }
     if has_numeric {
         let (left, right) = (left.to_numeric(), right.to_numeric());
@@ -236,80 +365,28 @@ fn plan_numbers(op: Op, left: Operand, right: Operand) -> Result<Expr> {
     Ok(op.call(left.widen(&target).expr, right.widen(&target).expr))
 }
 
-/// Sums and products of floats mean the same in DataFusion.
-fn floats(op: Op, left: Operand, right: Operand) -> Expr {
-    let plain = match op {
-        Op::Add => Operator::Plus,
-        Op::Sub => Operator::Minus,
-        Op::Mul => Operator::Multiply,
-        Op::Div | Op::Mod | Op::Pow => return op.call(left.expr, right.expr),
-    };
-    binary(left.expr, plain, right.expr)
-}
-
 fn convert(operand: Operand, target: &DataType, clock: &Clockface) -> Result<Operand> {
     let (kind, data_type) = (Kind::of(target), target.clone());
     let expr = super::cast::cast_operand(operand, target, clock)?;
     Ok(Operand { expr, data_type, kind })
 }
 
-/// `-x`, checked; `None` where DataFusion's is right.
-///
-/// # Errors
-/// 42883 when there is no such operator.
-pub fn plan_negative(expr: Expr, schema: &DFSchema) -> Result<Option<Expr>> {
-    let Some(operand) = Operand::new(expr, schema) else { return Ok(None) };
-    match operand.kind {
-        Kind::Unknown | Kind::Other => Ok(None),
-        Kind::Real | Kind::Double => Ok(None),
-        Kind::Numeric if is_wide(&operand) => Ok(None),
-        kind if kind.is_number() || kind == Kind::Interval => {
-            let target = normal(&operand.data_type);
-            Ok(Some(negative().call(vec![operand.widen(&target).expr])))
-        }
-        _ => {
-            let name = type_name(&operand.data_type);
-            Err(Error::new("42883", format!("operator does not exist: - {name}")).hint(
-                "No operator matches the given name and argument type. You might need to add an explicit type cast.",
-            ))
-        }
-    }
-}
-
-/// `-x` as a function.
-pub fn negative() -> Arc<ScalarUDF> {
-    static NEGATIVE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-        Arc::new(ScalarUDF::from(Unary {
-            name: "pg_neg",
-            key: false,
-            signature: Signature::any(1, Volatility::Immutable),
-        }))
-    });
-    Arc::clone(&NEGATIVE)
-}
-
 /// What an interval is compared by, as a function.
 pub fn interval_key() -> Arc<ScalarUDF> {
     static KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-        Arc::new(ScalarUDF::from(Unary {
-            name: "pg_interval_key",
-            key: true,
-            signature: Signature::any(1, Volatility::Immutable),
-        }))
+        Arc::new(ScalarUDF::from(IntervalKey { signature: Signature::any(1, Volatility::Immutable) }))
     });
     Arc::clone(&KEY)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Unary {
-    name: &'static str,
-    key: bool,
+struct IntervalKey {
     signature: Signature,
 }
 
-impl ScalarUDFImpl for Unary {
+impl ScalarUDFImpl for IntervalKey {
     fn name(&self) -> &str {
-        self.name
+        "pg_interval_key"
     }
 
     fn signature(&self) -> &Signature {
@@ -320,13 +397,12 @@ impl ScalarUDFImpl for Unary {
         true
     }
 
-    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
-        Ok(if self.key { DataType::Decimal128(38, 0) } else { types[0].clone() })
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(DataType::Decimal128(38, 0))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let (value, out) = (&args.args[0], args.return_type());
-        Ok(if self.key { super::time::interval_key(value, out)? } else { arithmetic::negate(value, out)? })
+        Ok(super::time::interval_key(&args.args[0], args.return_type())?)
     }
 }
 
@@ -347,7 +423,8 @@ pub fn plan_comparison(
     let (left, right) = match (left.kind, right.kind) {
         (Kind::Unknown, Kind::Unknown) => {
             if !is_untyped_text(&left) && !is_untyped_text(&right) {
-                return Ok(None);
+                let distinct = matches!(op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom);
+                return Ok(distinct.then(|| binary(left.expr, op, right.expr)));
             }
             (left.resolve(&DataType::Utf8, clock)?, right.resolve(&DataType::Utf8, clock)?)
         }
@@ -356,6 +433,11 @@ pub fn plan_comparison(
             let right = beside(right, &left, clock)?;
             (left, right)
         }
+        _ => (left, right),
+    };
+    let (left, right) = match (left.kind, right.kind) {
+        (Kind::Time, Kind::Interval) => (convert(left, &interval(), clock)?, right),
+        (Kind::Interval, Kind::Time) => (left, convert(right, &interval(), clock)?),
         _ => (left, right),
     };
     let (l, r) = (left.kind, right.kind);
@@ -482,9 +564,18 @@ fn compare_numbers(op: Operator, left: Operand, right: Operand) -> Expr {
 /// `left || right`.
 fn plan_concat(left: Operand, right: Operand, schema: &DFSchema, clock: &Clockface) -> Result<Option<Expr>> {
     let textual = |kind: Kind| matches!(kind, Kind::Text | Kind::Unknown);
-    if left.kind == Kind::Other || right.kind == Kind::Other || (left.kind == Kind::Bytea && right.kind == Kind::Bytea)
-    {
+    if left.kind == Kind::Other || right.kind == Kind::Other {
         return Ok(None);
+    }
+    if [left.kind, right.kind].contains(&Kind::Bytea) && [left.kind, right.kind] != [Kind::Text; 2] {
+        let bytes = |operand: Operand| match operand.kind {
+            Kind::Unknown => Ok(Some(operand.resolve(&DataType::Binary, clock)?.expr)),
+            Kind::Bytea => Ok(Some(operand.expr)),
+            _ => Ok::<_, Error>(None),
+        };
+        if let (Some(left), Some(right)) = (bytes(left.clone())?, bytes(right.clone())?) {
+            return Ok(Some(binary(left, Operator::StringConcat, right)));
+        }
     }
     if !textual(left.kind) && !textual(right.kind) {
         return Err(no_operator("||", &left.data_type, &right.data_type));

@@ -4,14 +4,18 @@
 //! x AT TIME ZONE 'CET'                timezone('CET', x)
 //! INTERVAL '2' HOUR                   interval '2 hour'      (a typed string, read by us)
 //! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
-//! |/ x, @ x                           sqrt(x), abs(x)
+//! |/ x, @ x, -x                       pg_sqrt(x), abs(x), pg_neg(x)
+//! x LIKE y, x IS DISTINCT FROM y      x ~~ y, x "IS DISTINCT FROM" y      (binary operators, planned by us)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! ```
 
+use super::clauses::rewrite_clauses;
+use super::plan::{DISTINCT, NOT_DISTINCT};
+use super::precision::rewrite_precision;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
-    Value, Values, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
+    TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -27,12 +31,18 @@ struct Rewriter;
 impl VisitorMut for Rewriter {
     type Break = ();
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        bind_sign(expr);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         rewrite(expr);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        rewrite_clauses(query);
         match query.body.as_mut() {
             SetExpr::Values(values) => same_casts(values),
             SetExpr::Select(select) => json::name_values(select),
@@ -107,11 +117,21 @@ fn rewrite(expr: &mut Expr) {
                 *expr = typed;
             }
         }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if is_negative_number(operand) => {
+            *expr = without_sign(take(operand));
+        }
         Expr::UnaryOp { op, expr: operand } => {
             let name = match op {
-                UnaryOperator::PGSquareRoot => "sqrt",
-                UnaryOperator::PGCubeRoot => "cbrt",
+                UnaryOperator::PGSquareRoot => "pg_sqrt",
+                UnaryOperator::PGCubeRoot => "pg_cbrt",
                 UnaryOperator::PGAbs => "abs",
+                UnaryOperator::Minus if !is_number(operand) => "pg_neg",
+                UnaryOperator::Plus if !is_number(operand) => "pg_plus",
+                UnaryOperator::BitwiseNot => "pg_bitnot",
+                UnaryOperator::Not => {
+                    type_boolean(operand);
+                    return;
+                }
                 _ => return,
             };
             let args = vec![take(operand)];
@@ -124,20 +144,161 @@ fn rewrite(expr: &mut Expr) {
                 *expr = float(digits.clone());
             }
         }
+        Expr::IsDistinctFrom(left, right) => *expr = binary(take(left), custom(DISTINCT), take(right)),
+        Expr::IsNotDistinctFrom(left, right) => *expr = binary(take(left), custom(NOT_DISTINCT), take(right)),
+        Expr::Like { negated, any: false, expr: text, pattern, escape_char: None } => {
+            let op = if *negated { BinaryOperator::PGNotLikeMatch } else { BinaryOperator::PGLikeMatch };
+            *expr = binary(take(text), op, take(pattern));
+        }
+        Expr::ILike { negated, any: false, expr: text, pattern, escape_char: None } => {
+            let op = if *negated { BinaryOperator::PGNotILikeMatch } else { BinaryOperator::PGILikeMatch };
+            *expr = binary(take(text), op, take(pattern));
+        }
+        Expr::SimilarTo { negated, expr: text, pattern, escape_char } => {
+            let escape = escape_char.take().map(|escape| Expr::value(escape.value));
+            let pattern = call("similar_to_escape", std::iter::once(take(pattern)).chain(escape).collect());
+            let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+            *expr = binary(take(text), op, pattern);
+        }
         // An empty array is of the type it is cast to.
         Expr::Cast { expr: inner, .. } => {
             if matches!(inner.as_ref(), Expr::Array(array) if array.elem.is_empty()) {
                 **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
             }
+            rewrite_precision(expr);
+        }
+        Expr::TypedString(typed) => {
+            let kind = CastKind::Cast;
+            let value = Box::new(Expr::Value(typed.value.clone()));
+            *expr = Expr::Cast { kind, expr: value, data_type: typed.data_type.clone(), array: false, format: None };
+            rewrite_precision(expr);
+        }
+        Expr::BinaryOp { left, op: op @ (BinaryOperator::Eq | BinaryOperator::NotEq), right } => {
+            if let (Some(mut l), Some(mut r)) = (values_of_row(left), values_of_row(right))
+                && l.len() == r.len()
+                && let Some(each) = each_pair(op, &mut l, &mut r)
+            {
+                *expr = each;
+            }
         }
         Expr::Function(function) => {
             name_arguments(function);
+            if let Some(WindowType::WindowSpec(window)) = &mut function.over {
+                window.window_frame.iter_mut().for_each(plain_offsets);
+            }
             if let Some(rewritten) = json::rewrite(function) {
                 *expr = rewritten;
             }
         }
         _ => {}
     }
+}
+
+/// The offsets of a window frame are read as they are written, not as expressions.
+fn plain_offsets(frame: &mut WindowFrame) {
+    for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()) {
+        if let WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset)) = bound
+            && let Expr::Cast { expr: text, data_type: DataType::Interval { .. }, .. } = offset.as_mut()
+        {
+            let value = Box::new(take(text));
+            **offset = Expr::Interval(Interval {
+                value,
+                leading_field: None,
+                leading_precision: None,
+                last_field: None,
+                fractional_seconds_precision: None,
+            });
+        }
+    }
+}
+
+/// A sign binds closer than a power: `-2 ^ 2` is 4.
+fn bind_sign(expr: &mut Expr) {
+    let is_power = |expr: &Expr| matches!(expr, Expr::BinaryOp { op: BinaryOperator::PGExp, .. });
+    if let Expr::UnaryOp { op: op @ (UnaryOperator::Minus | UnaryOperator::Plus), expr: operand } = expr
+        && is_power(operand)
+    {
+        let (op, mut power) = (*op, take(operand));
+        let mut first = &mut power;
+        while let Expr::BinaryOp { op: BinaryOperator::PGExp, left, .. } = first {
+            first = left;
+        }
+        let base = Box::new(take(first));
+        *first = Expr::UnaryOp { op, expr: base };
+        *expr = power;
+    }
+}
+
+/// A number, whose sign belongs to it.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::Nested(inner) => is_number(inner),
+        _ => false,
+    }
+}
+
+/// The values of `(a, b)` or `ROW(a, b)`.
+fn values_of_row(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::Tuple(values) => Some(values.clone()),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => match &function.args {
+            FunctionArguments::List(list) => list
+                .args
+                .iter()
+                .map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Rows are equal when each of their values is, and differ when one does; NULL is neither.
+fn each_pair(op: &BinaryOperator, left: &mut [Expr], right: &mut [Expr]) -> Option<Expr> {
+    let joint = if *op == BinaryOperator::Eq { BinaryOperator::And } else { BinaryOperator::Or };
+    let pairs = left.iter_mut().zip(right).map(|(l, r)| binary(take(l), op.clone(), take(r)));
+    let all = pairs.reduce(|all, pair| binary(all, joint.clone(), pair))?;
+    Some(Expr::Nested(Box::new(all)))
+}
+
+fn is_negative_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_number(expr),
+        Expr::Nested(inner) => is_negative_number(inner),
+        _ => false,
+    }
+}
+
+/// What a minus sign stands before.
+fn without_sign(expr: Expr) -> Expr {
+    match expr {
+        Expr::Nested(inner) => without_sign(*inner),
+        Expr::UnaryOp { expr, .. } => *expr,
+        other => other,
+    }
+}
+
+/// A text that NOT stands before is a boolean.
+fn type_boolean(operand: &mut Expr) {
+    if let Expr::Value(value) = operand
+        && matches!(value.value, Value::SingleQuotedString(_))
+    {
+        let expr = Box::new(take(operand));
+        let data_type = DataType::Boolean;
+        *operand = Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None };
+    }
+}
+
+fn custom(name: &str) -> BinaryOperator {
+    BinaryOperator::Custom(name.to_owned())
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
 /// Whether a number has an exponent beyond the digits that a `numeric` keeps.
@@ -156,7 +317,8 @@ fn float(digits: String) -> Expr {
     }
 }
 
-fn take(expr: &mut Expr) -> Expr {
+/// The expression, in whose place NULL is left.
+pub fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::value(Value::Null))
 }
 
@@ -164,7 +326,8 @@ fn unnamed(expr: Expr) -> FunctionArg {
     FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
 }
 
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+/// A call of a function.
+pub fn call(name: &str, args: Vec<Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
@@ -186,6 +349,12 @@ fn typed_interval(interval: &Interval) -> Option<Expr> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = value.value.clone().into_string()?;
     let bare = text.trim().parse::<f64>().is_ok();
+    if (&interval.leading_field, &interval.last_field) == (&Some(DateTimeField::Day), &Some(DateTimeField::Hour))
+        && let Some((days, hours)) = text.trim().split_once(' ')
+        && hours.trim().parse::<f64>().is_ok()
+    {
+        return Some(cast(format!("{days} day {hours} hour")));
+    }
     let unit = match interval.last_field.as_ref().or(interval.leading_field.as_ref()) {
         Some(unit) if bare => format!(" {}", unit_name(unit)),
         // 10:20 are hours and minutes, unless seconds are asked for without hours.

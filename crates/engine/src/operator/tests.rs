@@ -16,7 +16,7 @@ fn integers_overflow_and_divide_as_in_postgresql() {
         ("x / 0 FROM (VALUES (1), (2)) v(x)", "22012 division by zero"),
         ("x + y FROM (VALUES (1, 2), (NULL, 3)) v(x, y)", "3;"),
         ("1.0::float / 0", "22012 division by zero"),
-        ("1e308 * 10::float / 1", "Infinity"),
+        ("1e308 * 10::float / 1", "22003 value out of range: overflow"),
         ("-(-2147483648), -(-2147483648)::bigint", "2147483648|2147483648"),
         ("-(x::int) FROM (VALUES (-2147483648)) v(x)", "22003 integer out of range"),
         ("'3' + 4", "7"),

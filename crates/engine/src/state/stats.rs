@@ -718,19 +718,31 @@ impl StatsFunction {
     }
 }
 
-/// The SQL aggregates.
+/// What a kind is called in SQL, and its other names.
+fn names(kind: Kind) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        Kind::Count => ("count", &[]),
+        Kind::Sum => ("sum", &[]),
+        Kind::Avg => ("avg", &[]),
+        Kind::Min => ("min", &[]),
+        Kind::Max => ("max", &[]),
+        Kind::StddevSamp => ("stddev", &["stddev_samp"]),
+        Kind::StddevPop => ("stddev_pop", &[]),
+        Kind::VarSamp => ("var_samp", &["variance", "var", "var_sample"]),
+        Kind::VarPop => ("var_pop", &["var_population"]),
+    }
+}
+
+/// The SQL aggregate of numbers that finishes a state so.
+pub fn function(kind: Kind) -> Arc<AggregateUDF> {
+    let (name, aliases) = names(kind);
+    Arc::new(StatsFunction::aggregate(name, aliases, Mode::Finish(kind), kind.needs()))
+}
+
+/// The SQL aggregates that are of numbers only.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
-    let function = |name: &str, aliases: &[&str], kind: Kind| {
-        Arc::new(StatsFunction::aggregate(name, aliases, Mode::Finish(kind), kind.needs()))
-    };
-    vec![
-        function("sum", &[], Kind::Sum),
-        function("avg", &["mean"], Kind::Avg),
-        function("stddev", &["stddev_samp"], Kind::StddevSamp),
-        function("stddev_pop", &[], Kind::StddevPop),
-        function("var_samp", &["variance", "var", "var_sample"], Kind::VarSamp),
-        function("var_pop", &["var_population"], Kind::VarPop),
-    ]
+    let of = [Kind::StddevSamp, Kind::StddevPop, Kind::VarSamp, Kind::VarPop];
+    of.map(function).to_vec()
 }
 
 /// The function from rows to components, as a struct with the fields of [`components`].

@@ -68,12 +68,15 @@ impl Zone {
     }
 
     /// The zone that `AT TIME ZONE`, `time_bucket` or the text of a timestamp names: as [`Zone::parse`], but
-    /// an abbreviation like `CET` is its fixed offset, even where a zone has the same name.
+    /// an abbreviation like `CET` is its fixed offset, even where a zone has the same name, and the sign of an
+    /// offset like `+02` counts west, as in POSIX.
     ///
     /// # Errors
     /// [`TimeError::UnknownZone`].
     pub fn parse_in_value(name: &str) -> Result<Zone, TimeError> {
-        abbreviation_seconds(name.trim()).map_or_else(|| Zone::parse(name), |seconds| Ok(Zone::fixed(seconds)))
+        let text = name.trim();
+        let fixed = abbreviation_seconds(text).or_else(|| offset_seconds(text).map(|seconds| -seconds));
+        fixed.map_or_else(|| Zone::parse(name), |seconds| Ok(Zone::fixed(seconds)))
     }
 
     /// Its name, as `SHOW timezone` gives it.
@@ -413,6 +416,7 @@ mod tests {
         check("CET", "CET");
         check("PDT", "-07");
         assert_eq!(Zone::parse_in_value("CET").unwrap(), Zone::fixed(3600));
+        assert_eq!(Zone::parse_in_value("+05:30").unwrap(), Zone::fixed(-19_800));
         for unknown in ["", "Mars/Olympus", "+24", "+02:60", "1234567"] {
             let error = Zone::parse(unknown).unwrap_err();
             assert_eq!(error.to_string(), format!("time zone \"{unknown}\" not recognized"));

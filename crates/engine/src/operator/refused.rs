@@ -1,0 +1,78 @@
+//! Forms of SQL that DataFusion would plan with another meaning, and that are therefore refused.
+//!
+//! ```text
+//! a EXCEPT ALL b, a INTERSECT ALL b      rows would not be counted, only looked for
+//! l FULL JOIN r USING (k)                k would be that of the left side alone
+//! SELECT 'a' 'b'                         'b' would be a name
+//! ```
+
+use crate::{Error, Result};
+use datafusion::sql::sqlparser::ast::{
+    JoinConstraint, JoinOperator, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Visit, Visitor,
+};
+use std::ops::ControlFlow;
+
+/// Looks for such a form in a query.
+///
+/// # Errors
+/// 0A000 when there is one; 42601 when it is none of PostgreSQL's either.
+pub fn refuse(query: &Query) -> Result<()> {
+    match query.visit(&mut Refuser) {
+        ControlFlow::Break(e) => Err(e),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Refuser;
+
+impl Visitor for Refuser {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        look(&query.body)
+    }
+}
+
+fn look(body: &SetExpr) -> ControlFlow<Error> {
+    match body {
+        SetExpr::SetOperation { op, set_quantifier, left, right } => {
+            if matches!(op, SetOperator::Except | SetOperator::Intersect) && *set_quantifier == SetQuantifier::All {
+                let hint = "Number equal rows with row_number() on both sides, and leave ALL out.";
+                return ControlFlow::Break(Error::unsupported(format!("{op} ALL is not supported")).hint(hint));
+            }
+            look(left)?;
+            look(right)
+        }
+        SetExpr::Select(select) => {
+            for item in &select.projection {
+                // A text after a text is no name for it.
+                if let SelectItem::ExprWithAlias { alias, .. } = item
+                    && alias.quote_style == Some('\'')
+                {
+                    let text = &alias.value;
+                    return ControlFlow::Break(Error::syntax(format!("syntax error at or near \"'{text}'\"")));
+                }
+            }
+            for join in select.from.iter().flat_map(|from| &from.joins) {
+                let (name, constraint) = match &join.join_operator {
+                    JoinOperator::FullOuter(constraint) => ("FULL JOIN", constraint),
+                    JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+                        ("RIGHT JOIN", constraint)
+                    }
+                    _ => continue,
+                };
+                let form = match constraint {
+                    JoinConstraint::Using(_) => "USING",
+                    JoinConstraint::Natural => "NATURAL",
+                    _ => continue,
+                };
+                let hint = "Join with ON, and select coalesce(l.k, r.k) for a column k of both sides.";
+                return ControlFlow::Break(
+                    Error::unsupported(format!("{name} with {form} is not supported")).hint(hint),
+                );
+            }
+            ControlFlow::Continue(())
+        }
+        _ => ControlFlow::Continue(()),
+    }
+}
