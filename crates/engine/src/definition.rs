@@ -14,7 +14,7 @@
 //! its components merge into anything coarser.
 
 use crate::query::Planner;
-use crate::state::{collect, stats};
+use crate::state::{aggregate, collect, stats, value};
 use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
@@ -65,6 +65,8 @@ enum StateSource {
     Stats { argument: Expr, filter: Option<Box<Expr>>, needs: stats::Needs, data_type: DataType },
     /// The smallest or largest of something that is no number.
     Extreme(AggregateFunction, stats::Kind),
+    /// An aggregate whose result is a state already.
+    Value(AggregateFunction),
     /// Everything else.
     Collect(AggregateFunction),
 }
@@ -168,7 +170,10 @@ impl Definition {
             stats::components(&data_type, kind.needs())?;
             Some((argument.clone()?, data_type))
         };
+        let result = Expr::AggregateFunction(call.clone()).get_type(self.input.schema())?;
+        let is_value = value::Kind::of(&result).is_some() && !call.params.distinct;
         let state = match kind {
+            _ if is_value && call.params.order_by.is_empty() => self.state_of(StateSource::Value(call.clone())),
             // Counting a constant counts rows.
             Some(stats::Kind::Count) if matches!(argument, Some(Expr::Literal(..)) | None) => {
                 self.state_of(StateSource::Count(call.clone()))
@@ -319,7 +324,7 @@ impl Definition {
         let column = |i: usize| bare(state.columns[i].0.clone());
         Ok(match &state.source {
             StateSource::Count(_) => coalesce(vec![column(0), lit(0i64)]),
-            StateSource::Extreme(..) => column(0),
+            StateSource::Extreme(..) | StateSource::Value(_) => column(0),
             StateSource::Stats { needs, data_type, .. } => {
                 let kind = call.kind.expect("calls with this state have a kind");
                 let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
@@ -429,6 +434,9 @@ impl State {
                 // One string type everywhere, so that what is kept is what is computed.
                 vec![(format!("_state_{i}_{name}"), column_type(&t).map_or(t, |t| arrow_type(&t)))]
             }
+            StateSource::Value(call) => {
+                vec![(format!("_state_{i}_value"), Expr::AggregateFunction(call.clone()).get_type(input)?)]
+            }
             StateSource::Collect(call) => vec![(format!("_state_{i}_values"), collect::state_type(call, input)?)],
         };
         Ok(())
@@ -436,7 +444,9 @@ impl State {
 
     fn partial(&self) -> Result<Expr> {
         Ok(match &self.source {
-            StateSource::Count(call) | StateSource::Extreme(call, _) => Expr::AggregateFunction(call.clone()),
+            StateSource::Count(call) | StateSource::Extreme(call, _) | StateSource::Value(call) => {
+                Expr::AggregateFunction(call.clone())
+            }
             StateSource::Stats { argument, filter, needs, .. } => Expr::AggregateFunction(AggregateFunction {
                 func: stats::state_function(*needs),
                 params: AggregateFunctionParams {
@@ -455,6 +465,7 @@ impl State {
         let state = bare(format!("_s{i}"));
         match &self.source {
             StateSource::Stats { .. } => self.fields_of(state),
+            StateSource::Value(_) => vec![state.alias(&self.columns[0].0)],
             _ => vec![cast(state, self.columns[0].1.clone()).alias(&self.columns[0].0)],
         }
     }
@@ -478,6 +489,7 @@ impl State {
                 let merge = stats::merge_function(data_type, *needs).expect("it was checked when the state was made");
                 plain(merge, self.columns.iter().map(|(name, _)| bare(name.clone())).collect()).alias(name)
             }
+            StateSource::Value(_) => plain(aggregate::rollup(), vec![column()]).alias(name),
             StateSource::Collect(call) => collect::merge_expr(&self.columns[0].0, call.params.distinct).alias(name),
         }])
     }

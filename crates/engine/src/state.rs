@@ -6,11 +6,16 @@
 //!
 //! [`stats`] is the shared state of one column: count, sum, average, minimum, maximum, standard deviation and
 //! variance all come from it, so an aggregate over twenty columns keeps twenty states and not a hundred.
+//! Sketches and summaries are states that SQL can hold as values ([`value`]): an aggregate makes them from rows
+//! or from other states ([`aggregate`]), and functions ask them ([`accessor`]).
 //! Every other aggregate keeps its input ([`collect`], gathered by [`lists`]): larger, exact, and it composes too.
 
+pub mod accessor;
+pub mod aggregate;
 pub mod collect;
 mod lists;
 pub mod stats;
+pub mod value;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
@@ -20,12 +25,13 @@ use std::sync::Arc;
 /// Adds the functions whose meaning is PostgreSQL's to those that DataFusion brings.
 pub fn register(state: SessionState) -> SessionState {
     let mut functions: Vec<Arc<AggregateUDF>> = state.aggregate_functions().values().cloned().collect();
-    for ours in crate::function::aggregates().into_iter().chain(stats::functions()) {
+    for ours in crate::function::aggregates().into_iter().chain(stats::functions()).chain(aggregate::functions()) {
         functions.retain(|f| f.name() != ours.name() && !f.aliases().contains(&ours.name().to_owned()));
         functions.push(ours);
     }
     let mut scalars: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     scalars.extend(crate::function::all());
+    scalars.extend(accessor::functions());
     SessionStateBuilder::new_from_existing(state)
         .with_aggregate_functions(functions)
         .with_scalar_functions(scalars)

@@ -6,12 +6,15 @@
 //! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
 //! |/ x, @ x                           sqrt(x), abs(x)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
+//! s -> approx_percentile(0.5)         approx_percentile(0.5, s)
+//! sum(s)                              s OF_STATE sum(s)      until the type of s is known
 //! ```
 
+use crate::state::accessor;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
-    Value, Values, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
+    TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -130,13 +133,84 @@ fn rewrite(expr: &mut Expr) {
                 **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
             }
         }
+        Expr::BinaryOp { left, op: BinaryOperator::Arrow, right } => {
+            if let Some(asked) = accessor_call(left, right) {
+                *expr = asked;
+            }
+        }
         Expr::Function(function) => {
             name_arguments(function);
             if let Some(rewritten) = json::rewrite(function) {
                 *expr = rewritten;
+            } else if let Some(asked) = perhaps_accessor(function) {
+                *expr = asked;
             }
         }
         _ => {}
+    }
+}
+
+/// The operator between what may be a state and the aggregate that is meant if it is none.
+///
+/// `sum(s)` asks the state `s`, and `sum(x)` adds up numbers: only the planner of operators is told the type of
+/// an expression while a query is planned. See [`asked_of_state`].
+fn of_state(accessor: &str) -> BinaryOperator {
+    BinaryOperator::PGCustomBinaryOperator(vec![OF_STATE.to_owned(), accessor.to_owned()])
+}
+
+const OF_STATE: &str = "of_state";
+
+/// The accessor that the left operand is asked if it is a state.
+pub fn asked_of_state(op: &BinaryOperator) -> Option<&str> {
+    match op {
+        BinaryOperator::PGCustomBinaryOperator(names) => match names.as_slice() {
+            [operator, accessor] if operator == OF_STATE => Some(accessor),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The arguments of a call that has nothing but arguments, and its name.
+fn plain_call(function: &Function) -> Option<(String, Vec<Expr>)> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let plain = function.over.is_none()
+        && function.filter.is_none()
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none()
+        && list.duplicate_treatment.is_none()
+        && list.clauses.is_empty();
+    let args = list.args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    let name = function.name.0.last().map(|part| part.to_string().to_lowercase())?;
+    Some((name, args.collect::<Option<Vec<_>>>().filter(|_| plain)?))
+}
+
+/// `state -> accessor(…)` as a call.
+fn accessor_call(state: &Expr, right: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = right else { return None };
+    let (name, mut args) = plain_call(function).filter(|(name, _)| accessor::is_accessor(name))?;
+    let place = if accessor::takes_state_last(&name) { args.len() } else { 0 };
+    args.insert(place, state.clone());
+    Some(call(accessor::scalar_name(&name), args))
+}
+
+/// A call of a name that an aggregate and an accessor share.
+fn perhaps_accessor(function: &Function) -> Option<Expr> {
+    let (name, args) = plain_call(function).filter(|(name, _)| accessor::is_shared(name))?;
+    match (name.as_str(), args.as_slice()) {
+        ("corr", [_]) | ("stddev" | "variance", [_, _]) => Some(call(accessor::scalar_name(&name), args)),
+        ("corr", _) => None,
+        (_, [argument @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_))]) => {
+            Some(Expr::BinaryOp {
+                left: Box::new(argument.clone()),
+                op: of_state(&name),
+                right: Box::new(Expr::Function(function.clone())),
+            })
+        }
+        _ => None,
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod boundaries;
 mod oracle;
+mod restart;
 mod scripts;
 mod statements;
