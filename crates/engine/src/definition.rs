@@ -17,6 +17,7 @@ use crate::query::Planner;
 use crate::state::{aggregate, collect, stats, value};
 use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::core::get_field;
@@ -92,6 +93,16 @@ pub enum Role {
     Visible,
     /// A component of a state.
     State,
+}
+
+/// How an output is computed from kept states; see [`Definition::rollup`].
+pub struct Rollup {
+    /// Aggregates over the columns of states, by name.
+    pub merges: Vec<(String, Expr)>,
+    /// The columns of the merged states, from the merges.
+    pub components: Vec<(String, Expr)>,
+    /// The value, from the columns of the merged states.
+    pub value: Expr,
 }
 
 impl Definition {
@@ -307,7 +318,8 @@ impl Definition {
                         .iter()
                         .find(|(name, _)| *name == column.name)
                         .expect("the layout has only outputs");
-                    expr.clone().alias(column.name)
+                    // What is kept has one type for texts, and one for each other kind of value.
+                    cast_to(expr.clone(), &arrow_type(&column.column_type), &values)?.alias(column.name)
                 }
                 Role::Visible => match &self.having {
                     None => lit(true).alias(VISIBLE),
@@ -334,6 +346,46 @@ impl Definition {
                 collect::final_expr(&call.aggregate, self.input.schema(), column(0), planner.state())?
             }
         })
+    }
+
+    /// How an output is computed from its states when they are merged further.
+    ///
+    /// * `output` – its place among the outputs.
+    ///
+    /// # Errors
+    /// 42804 when it has no state; 0A000 when it is made from the group keys as well.
+    pub fn rollup(&self, planner: &Planner, output: usize) -> Result<Rollup> {
+        let (name, expr) = &self.outputs[output];
+        let mut states = BTreeSet::new();
+        let mut keys = false;
+        let value = expr.clone().transform_up(|expr| {
+            let Expr::Column(column) = &expr else { return Ok(Transformed::no(expr)) };
+            let place = self.schema.index_of_column(column)?;
+            let Some(call) = place.checked_sub(self.groups.len()) else {
+                keys = true;
+                return Ok(Transformed::no(expr));
+            };
+            let call = &self.calls[call];
+            states.insert(call.state);
+            let finished = self.final_of(planner, call)?;
+            Ok(Transformed::yes(cast(finished, self.schema.field(place).data_type().clone())))
+        })?;
+        if states.is_empty() {
+            return Err(Error::new("42804", format!("\"{name}\" is not an aggregated column"))
+                .hint("Roll up a column that is computed by aggregate functions."));
+        }
+        if keys {
+            return Err(Error::unsupported(format!("\"{name}\" cannot be rolled up"))
+                .detail("It is computed from group keys beside its aggregates."));
+        }
+        let mut rollup = Rollup { merges: Vec::new(), components: Vec::new(), value: value.data };
+        for i in states {
+            let state = &self.states[i];
+            rollup.merges.extend(state.merge(i)?.into_iter().map(|merge| (format!("_s{i}"), merge.unalias())));
+            let names = state.columns.iter().map(|(name, _)| name.clone());
+            rollup.components.extend(names.zip(state.flatten(i)));
+        }
+        Ok(rollup)
     }
 
     /// The columns of finished rows.

@@ -28,6 +28,7 @@ mod parse;
 mod query;
 mod realtime;
 mod refresh;
+mod rollup;
 mod sequence;
 pub mod session;
 pub mod setting;

@@ -136,6 +136,12 @@ impl AggregateUDFImpl for StateAggregate {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        // An aggregated column, or a mistake: `crate::rollup` tells once the query is planned.
+        if let (From::States, [column]) = (self.from, types)
+            && Kind::of(column).is_none()
+        {
+            return Ok(column.clone());
+        }
         Ok(self.kind(types)?.data_type())
     }
 
