@@ -6,6 +6,7 @@
 //!
 //! [`stats`] is the shared state of one column: count, sum, average, minimum, maximum, standard deviation and
 //! variance all come from it, so an aggregate over twenty columns keeps twenty states and not a hundred.
+//! What is said of two columns ([`pair`]) comes from one state too.
 //! Sketches and summaries are states that SQL can hold as values ([`value`]): an aggregate makes them from rows
 //! or from other states ([`aggregate`]), and functions ask them ([`accessor`]).
 //! Every other aggregate keeps its input ([`collect`], gathered by [`lists`]): larger, exact, and it composes too.
@@ -14,6 +15,7 @@ pub mod accessor;
 pub mod aggregate;
 pub mod collect;
 mod lists;
+pub mod pair;
 pub mod stats;
 pub mod value;
 

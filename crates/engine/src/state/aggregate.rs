@@ -5,12 +5,14 @@
 //! uddsketch(200, 0.001, x)   percentile_agg(x)         percentiles
 //! tdigest(100, x)                                      percentiles
 //! stats_agg(y)   stats_agg(y, x)                       moments
+//! corr(y, x)   covar_pop(y, x)   regr_slope(y, x) …     what such a state says of two variables
 //! rollup(state)                                        what the rows of all these states give
 //! rolling(state) OVER (…)                              the same, for a window
 //! ```
 //!
 //! NULLs do not count; without any value the result is NULL.
 
+use super::pair::Pair;
 use super::value::hyperloglog::{self, HyperLogLog, hashed_as, hashes};
 use super::value::summary::{Summary1D, Summary2D};
 use super::value::tdigest::TDigest;
@@ -38,6 +40,8 @@ enum From {
     PercentileAgg,
     TDigest,
     StatsAgg,
+    /// Rows, and the result is no state but what is said of it.
+    Pair(Pair),
     /// States of any kind.
     States,
 }
@@ -56,7 +60,13 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
     .into_iter()
     .map(|(name, from)| declare(name, from))
     .chain([rollup()])
+    .chain(Pair::ALL.into_iter().map(|(name, pair)| declare(name, From::Pair(pair))))
     .collect()
+}
+
+/// `stats_agg(y)` and `stats_agg(y, x)`
+pub fn stats_agg() -> Arc<AggregateUDF> {
+    declare("stats_agg", From::StatsAgg)
 }
 
 /// `rollup(state)`
@@ -88,7 +98,7 @@ impl StateAggregate {
             (From::UddSketch, [size, error, value]) => Some(vec![count(size)?, number(error)?, number(value)?]),
             (From::TDigest, [buckets, value]) => Some(vec![count(buckets)?, number(value)?]),
             (From::PercentileAgg | From::StatsAgg, [value]) => Some(vec![number(value)?]),
-            (From::StatsAgg, [y, x]) => Some(vec![number(y)?, number(x)?]),
+            (From::StatsAgg | From::Pair(_), [y, x]) => Some(vec![number(y)?, number(x)?]),
             (From::States, [state]) => Kind::of(state).map(|kind| vec![kind.data_type()]),
             _ => None,
         }
@@ -100,6 +110,7 @@ impl StateAggregate {
             From::HyperLogLog | From::CountDistinct => Kind::HyperLogLog,
             From::UddSketch | From::PercentileAgg => Kind::UddSketch,
             From::TDigest => Kind::TDigest,
+            From::Pair(_) => Kind::Summary2D,
             From::StatsAgg if types.len() == 2 => Kind::Summary2D,
             From::StatsAgg => Kind::Summary1D,
             From::States => Kind::of(&types[0]).ok_or_else(|| self.no_such(types))?,
@@ -142,11 +153,16 @@ impl AggregateUDFImpl for StateAggregate {
         {
             return Ok(column.clone());
         }
-        Ok(self.kind(types)?.data_type())
+        let kind = self.kind(types)?;
+        Ok(match self.from {
+            From::Pair(pair) => pair.data_type(),
+            _ => kind.data_type(),
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let state = args.return_field.data_type().clone();
+        let types: Vec<DataType> = args.input_fields.iter().map(|f| f.data_type().clone()).collect();
+        let state = self.kind(&types)?.data_type();
         Ok(vec![Arc::new(Field::new(format_state_name(args.name, "state"), state, true))])
     }
 
@@ -258,7 +274,7 @@ impl Groups {
                     }
                 }
             }
-            From::StatsAgg => {
+            From::StatsAgg | From::Pair(_) => {
                 let (y, x) = (number(0), number(1));
                 for row in rows {
                     let slot = states[groups(row)].get_or_insert_with(|| State::Summary2D(Summary2D::default()));
@@ -302,9 +318,16 @@ impl Groups {
         Ok(each)
     }
 
-    fn one(&self) -> Result<ScalarValue> {
-        let state = self.states.first().and_then(Option::as_ref);
-        ScalarValue::try_from_array(&column(self.kind, std::iter::once(state))?, 0)
+    /// The results of states.
+    fn results<'a>(&self, states: impl Iterator<Item = Option<&'a State>>) -> crate::Result<ArrayRef> {
+        match self.from {
+            From::Pair(pair) => Ok(pair.column(states)),
+            _ => column(self.kind, states),
+        }
+    }
+
+    fn one(&self) -> std::iter::Once<Option<&State>> {
+        std::iter::once(self.states.first().and_then(Option::as_ref))
     }
 
     fn bytes(&self) -> usize {
@@ -318,7 +341,7 @@ impl Accumulator for Groups {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.one()
+        ScalarValue::try_from_array(&self.results(self.one())?, 0)
     }
 
     fn size(&self) -> usize {
@@ -326,7 +349,7 @@ impl Accumulator for Groups {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.one()?])
+        Ok(vec![ScalarValue::try_from_array(&column(self.kind, self.one())?, 0)?])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -347,11 +370,12 @@ impl GroupsAccumulator for Groups {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let states = emit_to.take_needed(&mut self.states);
-        Ok(column(self.kind, states.iter().map(Option::as_ref))?)
+        Ok(self.results(states.iter().map(Option::as_ref))?)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![GroupsAccumulator::evaluate(self, emit_to)?])
+        let states = emit_to.take_needed(&mut self.states);
+        Ok(vec![column(self.kind, states.iter().map(Option::as_ref))?])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
@@ -417,7 +441,7 @@ impl Accumulator for Window {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let mut state = self.leaving.last().cloned().flatten();
         merge(&mut state, &self.total)?;
-        ScalarValue::try_from_array(&column(self.rows.kind, std::iter::once(state.as_ref()))?, 0)
+        ScalarValue::try_from_array(&self.rows.results(std::iter::once(state.as_ref()))?, 0)
     }
 
     fn size(&self) -> usize {

@@ -38,7 +38,9 @@ struct Moments {
 }
 
 impl Moments {
-    /// Adds a value to `n` others; gives how far it is from their mean.
+    /// Adds a value to `n` others; gives how far it is from the mean of all, times how many they are.
+    ///
+    /// The second moment is computed as PostgreSQL does (Youngs and Cramer), so that it has the same digits.
     fn add(&mut self, n: u64, value: f64) -> f64 {
         if n == 0 {
             // Not 0, where the value is infinite: as the sum, its deviation is then unknown.
@@ -46,15 +48,15 @@ impl Moments {
             return 0.0;
         }
         let (before, after) = (n as f64, n as f64 + 1.0);
-        let delta = value - self.sum / before;
-        let step = delta / after;
-        let term = delta * step * before;
+        self.sum += value;
+        let apart = value * after - self.sum;
+        let term = apart * apart * (1.0 / (after * before));
+        let step = apart / before / after;
         self.m4 += term * step * step * (after * after - 3.0 * after + 3.0) + 6.0 * step * step * self.m2
             - 4.0 * step * self.m3;
         self.m3 += term * step * (after - 2.0) - 3.0 * step * self.m2;
         self.m2 += term;
-        self.sum += value;
-        delta
+        apart
     }
 
     /// Takes `m` values of another in, beside `n` of its own; gives how far the means are apart.
@@ -194,7 +196,7 @@ impl Summary2D {
         let dy = self.y.add(self.n, y);
         let dx = self.x.add(self.n, x);
         let n = self.n as f64;
-        self.mxy = if self.n == 0 { y * 0.0 + x * 0.0 } else { self.mxy + dx * dy * n / (n + 1.0) };
+        self.mxy = if self.n == 0 { y * 0.0 + x * 0.0 } else { self.mxy + dx * dy * (1.0 / (n * (n + 1.0))) };
         self.n += 1;
     }
 
@@ -226,6 +228,21 @@ impl Summary2D {
     /// What can be said of the independent variable.
     pub fn x(&self) -> Statistics {
         self.x.statistics(self.n)
+    }
+
+    /// Σ (x − x̄)²; `None` when there is no pair.
+    pub fn sxx(&self) -> Option<f64> {
+        (self.n > 0).then_some(self.x.m2)
+    }
+
+    /// Σ (y − ȳ)²; `None` when there is no pair.
+    pub fn syy(&self) -> Option<f64> {
+        (self.n > 0).then_some(self.y.m2)
+    }
+
+    /// Σ (x − x̄)(y − ȳ); `None` when there is no pair.
+    pub fn sxy(&self) -> Option<f64> {
+        (self.n > 0).then_some(self.mxy)
     }
 
     /// The covariance; `None` when there are too few.
