@@ -11,7 +11,7 @@
 use crate::Result;
 use crate::function::aggregate::{first_last, histogram};
 use crate::state::pair::Pair;
-use crate::state::{aggregate, collect, pair, stats, value};
+use crate::state::{aggregate, collect, pair, points, stats, value};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::session_state::SessionState;
@@ -90,6 +90,8 @@ impl Source {
             "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" => fold(call.func.clone()),
             "histogram" => fold(histogram::merge()),
             "first" | "last" if types.len() == 2 => Ok(Source::Chosen(call.clone())),
+            // Their results cannot be merged where times overlap, as those of late rows and others do.
+            _ if points::is_of_points(&call.func) => Ok(Source::Collect(call.clone())),
             _ => match value::Kind::of(&Expr::AggregateFunction(call.clone()).get_type(input)?) {
                 Some(_) => fold(aggregate::rollup()),
                 None => Ok(Source::Collect(call.clone())),

@@ -92,6 +92,10 @@ types! {
     13003 "tdigest" "tdigest" -1 'U' 'b' 13103 0;
     13004 "statssummary1d" "statssummary1d" -1 'U' 'b' 13104 0;
     13005 "statssummary2d" "statssummary2d" -1 'U' 'b' 13105 0;
+    13006 "candlestick" "candlestick" -1 'U' 'b' 13106 0;
+    13007 "countersummary" "countersummary" -1 'U' 'b' 13107 0;
+    13008 "gaugesummary" "gaugesummary" -1 'U' 'b' 13108 0;
+    13009 "timeweightsummary" "timeweightsummary" -1 'U' 'b' 13109 0;
 }
 
 /// The type of an oid, and whether the oid is that of the array of it.

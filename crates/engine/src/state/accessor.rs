@@ -8,7 +8,7 @@ use super::value::{Kind, State, States};
 use crate::operator::operand::type_name;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Field, Float64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -21,6 +21,7 @@ enum Type {
     Doubles,
     BigInt,
     Text,
+    Time,
 }
 
 impl Type {
@@ -30,6 +31,7 @@ impl Type {
             Type::Doubles => DataType::List(Arc::new(Field::new("item", DataType::Float64, true))),
             Type::BigInt => DataType::Int64,
             Type::Text => DataType::Utf8,
+            Type::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
     }
 
@@ -39,6 +41,7 @@ impl Type {
             Type::Double | Type::BigInt => data_type.is_numeric() || is_text(data_type),
             Type::Doubles => matches!(data_type, DataType::List(item) if item.data_type().is_numeric()),
             Type::Text => is_text(data_type),
+            Type::Time => matches!(data_type, DataType::Timestamp(..)),
         }
     }
 }
@@ -146,6 +149,25 @@ fn bigint(value: u64) -> Result<ScalarValue> {
     Ok(ScalarValue::Int64(Some(value as i64)))
 }
 
+fn time(micros: i64) -> Result<ScalarValue> {
+    Ok(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())))
+}
+
+/// How many seconds a unit of time has.
+fn seconds_of(unit: Option<&str>) -> Result<f64> {
+    Ok(match unit.unwrap_or("second").to_lowercase().as_str() {
+        "microsecond" | "microseconds" | "us" => 1e-6,
+        "millisecond" | "milliseconds" | "ms" => 1e-3,
+        "second" | "seconds" | "sec" | "secs" | "s" => 1.0,
+        "minute" | "minutes" | "min" | "mins" | "m" => 60.0,
+        "hour" | "hours" | "hr" | "hrs" | "h" => 3600.0,
+        other => {
+            return Err(Error::invalid_parameter(format!("unknown unit of time \"{other}\""))
+                .hint("The units are microsecond, millisecond, second, minute and hour."));
+        }
+    })
+}
+
 /// A statistic of one variable, and what takes it from a state.
 macro_rules! statistics {
     ($all:ident, $($name:literal $run:expr;)*) => {$(
@@ -242,6 +264,69 @@ fn overloads() -> &'static [Overload] {
             "num_vals" [], 0, false, Double, |state, _args| double(Some(state.count() as f64));
             "min_val" [], 0, false, Double, |state, _args| double(state.min());
             "max_val" [], 0, false, Double, |state, _args| double(state.max());
+        }
+        accessors! { all, Candlestick,
+            "open" [], 0, false, Double, |state, _args| double(Some(state.open.price));
+            "open_time" [], 0, false, Time, |state, _args| time(state.open.time);
+            "high" [], 0, false, Double, |state, _args| double(Some(state.high.price));
+            "high_time" [], 0, false, Time, |state, _args| time(state.high.time);
+            "low" [], 0, false, Double, |state, _args| double(Some(state.low.price));
+            "low_time" [], 0, false, Time, |state, _args| time(state.low.time);
+            "close" [], 0, false, Double, |state, _args| double(Some(state.close.price));
+            "close_time" [], 0, false, Time, |state, _args| time(state.close.time);
+            "volume" [], 0, false, Double, |state, _args| double(state.volume());
+            "vwap" [], 0, false, Double, |state, _args| double(state.vwap());
+        }
+        accessors! { all, Counter,
+            "delta" [], 0, false, Double, |state, _args| double(Some(state.delta()));
+            "rate" [], 0, false, Double, |state, _args| double(state.rate());
+            "time_delta" [], 0, false, Double, |state, _args| double(Some(state.seconds()));
+            "idelta_left" [], 0, false, Double, |state, _args| double(Some(state.first_step()));
+            "idelta_right" [], 0, false, Double, |state, _args| double(Some(state.last_step()));
+            "irate_left" [], 0, false, Double, |state, _args| double(state.first_rate());
+            "irate_right" [], 0, false, Double, |state, _args| double(state.last_rate());
+            "num_changes" [], 0, false, BigInt, |state, _args| bigint(state.changes);
+            "num_elements" [], 0, false, BigInt, |state, _args| bigint(state.count());
+            "num_resets" [], 0, false, BigInt, |state, _args| bigint(state.resets);
+            "slope" [], 0, false, Double, |state, _args| double(state.line().slope());
+            "intercept" [], 0, false, Double, |state, _args| double(state.line().intercept());
+            "corr" [], 0, false, Double, |state, _args| double(state.line().corr());
+            "counter_zero_time" [], 0, false, Time, |state, _args| {
+                state.zero_time().map_or(Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into()))), time)
+            };
+            "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
+            "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
+            "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
+            "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
+        }
+        accessors! { all, Gauge,
+            "delta" [], 0, false, Double, |state, _args| double(Some(state.delta()));
+            "rate" [], 0, false, Double, |state, _args| double(state.rate());
+            "time_delta" [], 0, false, Double, |state, _args| double(Some(state.seconds()));
+            "idelta_left" [], 0, false, Double, |state, _args| double(Some(state.first_step()));
+            "idelta_right" [], 0, false, Double, |state, _args| double(Some(state.last_step()));
+            "irate_left" [], 0, false, Double, |state, _args| double(state.first_rate());
+            "irate_right" [], 0, false, Double, |state, _args| double(state.last_rate());
+            "num_changes" [], 0, false, BigInt, |state, _args| bigint(state.changes);
+            "num_elements" [], 0, false, BigInt, |state, _args| bigint(state.count());
+            "slope" [], 0, false, Double, |state, _args| double(state.line().slope());
+            "intercept" [], 0, false, Double, |state, _args| double(state.line().intercept());
+            "corr" [], 0, false, Double, |state, _args| double(state.line().corr());
+            "gauge_zero_time" [], 0, false, Time, |state, _args| {
+                state.zero_time().map_or(Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into()))), time)
+            };
+            "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
+            "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
+            "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
+            "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
+        }
+        accessors! { all, TimeWeight,
+            "average" [], 0, false, Double, |state, _args| double(state.average());
+            "integral" [Text], 1, false, Double, |state, args| double(Some(state.integral() / seconds_of(args.text(0))?));
+            "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
+            "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
+            "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
+            "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
         }
         all
     });

@@ -6,6 +6,7 @@
 //! tdigest(100, x)                                      percentiles
 //! stats_agg(y)   stats_agg(y, x)                       moments
 //! corr(y, x)   covar_pop(y, x)   regr_slope(y, x) …     what such a state says of two variables
+//! candlestick_agg(time, price, volume)                 prices
 //! rollup(state)                                        what the rows of all these states give
 //! rolling(state) OVER (…)                              the same, for a window
 //! ```
@@ -13,6 +14,8 @@
 //! NULLs do not count; without any value the result is NULL.
 
 use super::pair::Pair;
+use super::points::time_type;
+use super::value::candlestick::Candlestick;
 use super::value::hyperloglog::{self, HyperLogLog, hashed_as, hashes};
 use super::value::summary::{Summary1D, Summary2D};
 use super::value::tdigest::TDigest;
@@ -21,7 +24,7 @@ use super::value::{Kind, State, States, column};
 use crate::Error;
 use crate::operator::operand::type_name;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -40,6 +43,7 @@ enum From {
     PercentileAgg,
     TDigest,
     StatsAgg,
+    Candlestick,
     /// Rows, and the result is no state but what is said of it.
     Pair(Pair),
     /// States of any kind.
@@ -55,6 +59,7 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
         ("percentile_agg", From::PercentileAgg),
         ("tdigest", From::TDigest),
         ("stats_agg", From::StatsAgg),
+        ("candlestick_agg", From::Candlestick),
         ("rolling", From::States),
     ]
     .into_iter()
@@ -99,6 +104,7 @@ impl StateAggregate {
             (From::TDigest, [buckets, value]) => Some(vec![count(buckets)?, number(value)?]),
             (From::PercentileAgg | From::StatsAgg, [value]) => Some(vec![number(value)?]),
             (From::StatsAgg | From::Pair(_), [y, x]) => Some(vec![number(y)?, number(x)?]),
+            (From::Candlestick, [time, price, volume]) => Some(vec![time_type(time)?, number(price)?, number(volume)?]),
             (From::States, [state]) => Kind::of(state).map(|kind| vec![kind.data_type()]),
             _ => None,
         }
@@ -111,6 +117,7 @@ impl StateAggregate {
             From::UddSketch | From::PercentileAgg => Kind::UddSketch,
             From::TDigest => Kind::TDigest,
             From::Pair(_) => Kind::Summary2D,
+            From::Candlestick => Kind::Candlestick,
             From::StatsAgg if types.len() == 2 => Kind::Summary2D,
             From::StatsAgg => Kind::Summary1D,
             From::States => Kind::of(&types[0]).ok_or_else(|| self.no_such(types))?,
@@ -213,7 +220,9 @@ impl Groups {
             return self.merge_states(&values[0], groups, filter, total);
         }
         self.grow(total);
-        let nulls: Vec<_> = values.iter().filter_map(|v| v.logical_nulls()).collect();
+        // A trade whose volume is unknown is one all the same.
+        let needed = if self.from == From::Candlestick { &values[..2] } else { values };
+        let nulls: Vec<_> = needed.iter().filter_map(|v| v.logical_nulls()).collect();
         let counts = |row: usize| {
             filter.is_none_or(|f| f.is_valid(row) && f.value(row)) && nulls.iter().all(|n| n.is_valid(row))
         };
@@ -281,6 +290,15 @@ impl Groups {
                     if let State::Summary2D(state) = slot {
                         state.add(y[row], x[row]);
                     }
+                }
+            }
+            From::Candlestick => {
+                let (times, price) = (values[0].as_primitive::<TimestampMicrosecondType>().values(), number(1));
+                let volume = values[2].as_primitive::<Float64Type>();
+                for row in rows {
+                    let volume = volume.is_valid(row).then(|| volume.value(row));
+                    let trade = State::Candlestick(Candlestick::trade(times[row], price[row], volume));
+                    merge(&mut states[groups(row)], &Some(trade))?;
                 }
             }
             From::States => {}

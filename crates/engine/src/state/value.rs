@@ -10,7 +10,9 @@
 //! the name of the type, so that the type of an expression says which state it is wherever it goes. The bytes
 //! begin with a version and are described in `docs/format.md`.
 
+pub mod candlestick;
 pub mod hyperloglog;
+pub mod series;
 pub mod summary;
 pub mod tdigest;
 pub mod uddsketch;
@@ -19,7 +21,9 @@ use crate::{Error, Result};
 use arrow::array::{Array, ArrayBuilder, ArrayRef, AsArray, BinaryArray, BinaryBuilder, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
+use candlestick::Candlestick;
 use hyperloglog::HyperLogLog;
+use series::{Changes, TimeWeight};
 use std::sync::Arc;
 use summary::{Summary1D, Summary2D};
 use tdigest::TDigest;
@@ -38,11 +42,29 @@ pub enum Kind {
     Summary1D,
     /// Moments of two variables.
     Summary2D,
+    /// Prices over a time.
+    Candlestick,
+    /// Changes of a value that only grows, or begins anew.
+    Counter,
+    /// Changes of a value.
+    Gauge,
+    /// Averages weighted by time.
+    TimeWeight,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [Kind::HyperLogLog, Kind::UddSketch, Kind::TDigest, Kind::Summary1D, Kind::Summary2D];
+    pub const ALL: [Kind; 9] = [
+        Kind::HyperLogLog,
+        Kind::UddSketch,
+        Kind::TDigest,
+        Kind::Summary1D,
+        Kind::Summary2D,
+        Kind::Candlestick,
+        Kind::Counter,
+        Kind::Gauge,
+        Kind::TimeWeight,
+    ];
 
     /// The state whose type has this name.
     pub fn by_name(name: &str) -> Option<Kind> {
@@ -57,6 +79,10 @@ impl Kind {
             Kind::TDigest => "tdigest",
             Kind::Summary1D => "statssummary1d",
             Kind::Summary2D => "statssummary2d",
+            Kind::Candlestick => "candlestick",
+            Kind::Counter => "countersummary",
+            Kind::Gauge => "gaugesummary",
+            Kind::TimeWeight => "timeweightsummary",
         }
     }
 
@@ -92,6 +118,14 @@ pub enum State {
     Summary1D(Summary1D),
     /// See [`Summary2D`].
     Summary2D(Summary2D),
+    /// See [`Candlestick`].
+    Candlestick(Candlestick),
+    /// See [`Changes`].
+    Counter(Changes),
+    /// See [`Changes`].
+    Gauge(Changes),
+    /// See [`TimeWeight`].
+    TimeWeight(TimeWeight),
 }
 
 impl State {
@@ -103,6 +137,10 @@ impl State {
             State::TDigest(_) => Kind::TDigest,
             State::Summary1D(_) => Kind::Summary1D,
             State::Summary2D(_) => Kind::Summary2D,
+            State::Candlestick(_) => Kind::Candlestick,
+            State::Counter(_) => Kind::Counter,
+            State::Gauge(_) => Kind::Gauge,
+            State::TimeWeight(_) => Kind::TimeWeight,
         }
     }
 
@@ -117,6 +155,9 @@ impl State {
             (State::TDigest(a), State::TDigest(b)) => a.merge(b)?,
             (State::Summary1D(a), State::Summary1D(b)) => a.merge(b),
             (State::Summary2D(a), State::Summary2D(b)) => a.merge(b),
+            (State::Candlestick(a), State::Candlestick(b)) => a.merge(b),
+            (State::Counter(a), State::Counter(b)) | (State::Gauge(a), State::Gauge(b)) => a.merge(b)?,
+            (State::TimeWeight(a), State::TimeWeight(b)) => a.merge(b)?,
             (a, b) => {
                 return Err(Error::internal(format!("{} and {} are merged", a.kind().name(), b.kind().name())));
             }
@@ -133,6 +174,9 @@ impl State {
             State::TDigest(state) => state.write(&mut out),
             State::Summary1D(state) => state.write(&mut out),
             State::Summary2D(state) => state.write(&mut out),
+            State::Candlestick(state) => state.write(&mut out),
+            State::Counter(state) | State::Gauge(state) => state.write(&mut out),
+            State::TimeWeight(state) => state.write(&mut out),
         }
         out
     }
@@ -149,6 +193,10 @@ impl State {
             Kind::TDigest => State::TDigest(TDigest::read(&mut reader)?),
             Kind::Summary1D => State::Summary1D(Summary1D::read(&mut reader)?),
             Kind::Summary2D => State::Summary2D(Summary2D::read(&mut reader)?),
+            Kind::Candlestick => State::Candlestick(Candlestick::read(&mut reader)?),
+            Kind::Counter => State::Counter(Changes::read(true, &mut reader)?),
+            Kind::Gauge => State::Gauge(Changes::read(false, &mut reader)?),
+            Kind::TimeWeight => State::TimeWeight(TimeWeight::read(&mut reader)?),
         };
         if !reader.bytes.is_empty() {
             return Err(reader.wrong("it has bytes after its end"));
@@ -163,7 +211,7 @@ impl State {
                 State::HyperLogLog(state) => state.size(),
                 State::UddSketch(state) => state.size(),
                 State::TDigest(state) => state.size(),
-                State::Summary1D(_) | State::Summary2D(_) => 0,
+                _ => 0,
             }
     }
 }

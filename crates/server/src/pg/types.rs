@@ -82,6 +82,10 @@ types! {
     TDIGEST "tdigest" 13003 -1 13103;
     STATS_SUMMARY_1D "statssummary1d" 13004 -1 13104;
     STATS_SUMMARY_2D "statssummary2d" 13005 -1 13105;
+    CANDLESTICK "candlestick" 13006 -1 13106;
+    COUNTER_SUMMARY "countersummary" 13007 -1 13107;
+    GAUGE_SUMMARY "gaugesummary" 13008 -1 13108;
+    TIME_WEIGHT_SUMMARY "timeweightsummary" 13009 -1 13109;
 }
 
 /// What a client is told of one column or parameter.

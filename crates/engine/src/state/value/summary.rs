@@ -215,6 +215,11 @@ impl Summary2D {
         self.n += other.n;
     }
 
+    /// Makes every y larger.
+    pub fn shift_y(&mut self, by: f64) {
+        self.y.sum += by * self.n as f64;
+    }
+
     /// How many pairs there are.
     pub fn count(&self) -> u64 {
         self.n

@@ -1,6 +1,7 @@
 //! States against exact values, on several distributions, whole and merged.
 
 use super::hyperloglog::xxh64;
+use super::series::{Between, Point, in_order};
 use super::summary::Method;
 use super::*;
 
@@ -280,6 +281,57 @@ fn regression_is_that_of_the_pairs() {
     assert!(close(merged.covariance(Method::Sample), sxy / (n - 1.0)));
 }
 
+#[test]
+fn changes_of_parts_are_those_of_all() {
+    let mut r = Numbers(3);
+    let points: Vec<Point> = (0..500).map(|i| Point { time: i * 1_000_000, value: (r.next() % 50) as f64 }).collect();
+    for counter in [true, false] {
+        let whole = Changes::of(counter, &points).unwrap();
+        // By hand: what was counted after each reset.
+        let steps = points.windows(2).map(|p| match p[1].value - p[0].value {
+            step if counter && step < 0.0 => p[1].value,
+            step => step,
+        });
+        assert_eq!(whole.delta(), steps.sum::<f64>());
+        let resets = points.windows(2).filter(|p| counter && p[1].value < p[0].value).count();
+        assert_eq!(whole.resets, resets as u64);
+        for size in [1, 2, 3, 100] {
+            let mut parts: Vec<Changes> = points.chunks(size).map(|p| Changes::of(counter, p).unwrap()).collect();
+            parts.reverse();
+            let mut merged = parts.remove(0);
+            parts.iter().for_each(|part| merged.merge(part).unwrap());
+            let summary =
+                |c: &Changes| (c.delta(), c.resets, c.changes, c.count(), c.first_step(), c.last_step(), c.rate());
+            assert_eq!(summary(&merged), summary(&whole), "parts of {size}");
+            assert!(close(merged.line().slope(), whole.line().slope().unwrap()));
+            assert!(close(merged.line().intercept(), whole.line().intercept().unwrap()));
+        }
+        let middle = Changes::of(counter, &points[10..20]).unwrap();
+        assert_eq!(whole.clone().merge(&middle).unwrap_err().sqlstate, "22023");
+    }
+}
+
+#[test]
+fn time_weights_of_parts_are_those_of_all() {
+    let mut r = Numbers(4);
+    let points = (0..300).map(|i| Point { time: i * 1_000_000 + (r.next() % 900_000) as i64, value: r.unit() });
+    let points: Vec<Point> = points.collect();
+    for between in [Between::Locf, Between::Linear] {
+        let whole = TimeWeight::of(between, &points).unwrap();
+        let mut merged = TimeWeight::of(between, &points[150..]).unwrap();
+        merged.merge(&TimeWeight::of(between, &points[..150]).unwrap()).unwrap();
+        assert!(close(merged.average(), whole.average().unwrap()));
+        assert_eq!((merged.first, merged.last), (whole.first, whole.last));
+    }
+}
+
+#[test]
+fn points_are_put_in_order_and_doubles_left_out() {
+    let point = |time, value| Point { time, value };
+    let points = vec![point(2, 1.0), point(1, 5.0), point(2, 1.0), point(2, 0.0)];
+    assert_eq!(in_order(points), [point(1, 5.0), point(2, 0.0), point(2, 1.0)]);
+}
+
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
@@ -301,6 +353,13 @@ fn version_1_is_written_and_read() {
     [1.0, 3.0].into_iter().for_each(|v| one.add(v));
     let mut two = Summary2D::default();
     [(1.0, 2.0), (3.0, 4.0)].into_iter().for_each(|(y, x)| two.add(y, x));
+    let trade = Candlestick::trade(1, 2.0, Some(3.0));
+    let epoch = 946_684_800_000_000;
+    let points = [Point { time: epoch, value: 3.0 }, Point { time: epoch + 1_000_000, value: 1.0 }];
+    let (counter, gauge) = (Changes::of(true, &points).unwrap(), Changes::of(false, &points).unwrap());
+    let weight = TimeWeight::of(Between::Linear, &points).unwrap();
+    let ends = "00e0373b015d0300 0000000000000840";
+    let ends = format!("{ends} 4022473b015d0300 000000000000f03f");
     let moments = |sum: &str| format!("{sum} 0000000000000040 0000000000000000 0000000000000040");
     for (state, hex) in [
         (State::HyperLogLog(sparse), "01 04 00 01 0100000000000000".to_owned()),
@@ -319,6 +378,24 @@ fn version_1_is_written_and_read() {
             State::Summary2D(two),
             format!("01 02 {} {} 0000000000000040", moments("0000000000001040"), moments("0000000000001840")),
         ),
+        (
+            State::Candlestick(trade),
+            format!("01 {} 01 0000000000000840 0000000000001840", "0100000000000000 0000000000000040".repeat(4)),
+        ),
+        // A reset after 3, so that the line goes from 3 to 4: y has sum 7 and squares 0.5, x sum 1.
+        (
+            State::Counter(counter),
+            format!(
+                "01 {ends} {ends} 0000000000000840 01 01  01 02 0000000000001c40 000000000000e03f 0000000000000000 000000000000c03f  000000000000f03f 000000000000e03f 0000000000000000 000000000000c03f  000000000000e03f",
+            ),
+        ),
+        (
+            State::Gauge(gauge),
+            format!(
+                "01 {ends} {ends} 0000000000000000 00 01  01 02 0000000000001040 0000000000000040 0000000000000000 0000000000000040  000000000000f03f 000000000000e03f 0000000000000000 000000000000c03f  000000000000f0bf",
+            ),
+        ),
+        (State::TimeWeight(weight), format!("01 01 {ends} 0000000000000040")),
     ] {
         let written = state.encode();
         let expected = bytes(&hex);
