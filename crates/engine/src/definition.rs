@@ -423,7 +423,11 @@ fn uncast(expr: &Expr) -> &Expr {
     }
 }
 
-fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
+/// The buckets of a call of `time_bucket`.
+///
+/// # Errors
+/// 0A000 when they are not constant; 22023 when they cannot be.
+pub fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
     let Expr::ScalarFunction(call) = expr.clone().unalias() else {
         return Err(Error::internal("the bucket is a call"));
     };

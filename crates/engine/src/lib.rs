@@ -16,6 +16,7 @@ mod define;
 mod definition;
 pub mod error;
 pub mod function;
+mod gapfill;
 mod information;
 pub mod instance;
 mod job;

@@ -14,7 +14,7 @@ use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
-use crate::{Error, Result, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row};
+use crate::{Error, Result, gapfill, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -172,7 +172,8 @@ impl Planner {
         );
         let planner = SqlToRel::new_with_options(self, parser_options());
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
-        rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, &self.state)?)
+        let plan = rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, &self.state)?)?;
+        gapfill::apply(self, plan)
     }
 
     /// Plans the expressions of a statement over rows of `schema`.

@@ -7,6 +7,7 @@
 //! |/ x, @ x                           sqrt(x), abs(x)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! s -> approx_percentile(0.5)         approx_percentile(0.5, s)
+//! time_bucket_gapfill('1 h', t, a, b) gapfill_bucket(time_bucket('1 h', t), a, b)
 //! sum(s)                              s OF_STATE sum(s)      until the type of s is known
 //! ```
 
@@ -92,6 +93,8 @@ fn has_one_column(name: &ObjectName) -> bool {
 /// Functions with named arguments: name, parameters in order, and what stands for one that is not given.
 const NAMED: &[(&str, &[&str], Option<i64>)] = &[
     ("time_bucket", &["bucket_width", "ts", "timezone", "origin", "offset"], None),
+    ("locf", &["value", "prev", "treat_null_as_missing"], None),
+    ("interpolate", &["value", "prev", "next"], None),
     ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"], Some(0)),
     ("make_date", &["year", "month", "day"], None),
     ("make_time", &["hour", "min", "sec"], None),
@@ -138,8 +141,12 @@ fn rewrite(expr: &mut Expr) {
                 *expr = asked;
             }
         }
+        Expr::Function(function) if let Some(filled) = gapfill_call(function) => *expr = filled,
         Expr::Function(function) => {
             name_arguments(function);
+            if bare_name(function) == "interpolate" {
+                let _ = VisitMut::visit(&mut function.args, &mut Records);
+            }
             if let Some(rewritten) = json::rewrite(function) {
                 *expr = rewritten;
             } else if let Some(asked) = perhaps_accessor(function) {
@@ -148,6 +155,63 @@ fn rewrite(expr: &mut Expr) {
         }
         _ => {}
     }
+}
+
+fn bare_name(function: &Function) -> String {
+    function.name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default()
+}
+
+/// Makes `(time, value)` a record.
+struct Records;
+
+impl VisitorMut for Records {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Tuple(parts) = expr {
+            let parts = std::mem::take(parts);
+            *expr = call("struct", parts);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// `time_bucket_gapfill(width, time [, timezone] [, start] [, finish])` as its bucket, start and finish.
+fn gapfill_call(function: &Function) -> Option<Expr> {
+    if bare_name(function) != "time_bucket_gapfill" {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else { return None };
+    const NAMES: [&str; 5] = ["bucket_width", "ts", "timezone", "start", "finish"];
+    let mut places: [Option<Expr>; 5] = Default::default();
+    let mut positional = Vec::new();
+    for arg in &list.args {
+        let (name, value) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => {
+                positional.push(value.clone());
+                continue;
+            }
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => (name, value),
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. } => {
+                (name, value)
+            }
+            _ => return None,
+        };
+        places[position(&NAMES, &name.value)?] = Some(value.clone());
+    }
+    // PostgreSQL takes a literal without a type for the text that a time zone is.
+    let zoned = matches!(positional.get(2), Some(Expr::Value(v)) if matches!(v.value, Value::SingleQuotedString(_)));
+    let order: &[usize] = if zoned { &[0, 1, 2, 3, 4] } else { &[0, 1, 3, 4] };
+    if positional.len() > order.len() {
+        return None;
+    }
+    for (value, place) in positional.into_iter().zip(order) {
+        places[*place] = Some(value);
+    }
+    let [width, time, zone, start, finish] = places;
+    let bucket = call("time_bucket", [width?, time?].into_iter().chain(zone).collect());
+    let given = |bound: Option<Expr>| bound.unwrap_or_else(|| Expr::value(Value::Null));
+    Some(call(crate::function::gapfill::GAPFILL, vec![bucket, given(start), given(finish)]))
 }
 
 /// The operator between what may be a state and the aggregate that is meant if it is none.
