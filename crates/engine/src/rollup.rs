@@ -13,14 +13,15 @@
 
 use crate::definition::{Definition, Rollup, bare};
 use crate::query::Planner;
-use crate::state::value;
+use crate::state::{anew, value};
 use crate::{Error, Result, realtime};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, cast,
+    Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Window,
+    WindowFunctionDefinition, cast,
 };
 use highwater_model::{CaggId, ContinuousAggregate};
 use std::collections::HashMap;
@@ -45,17 +46,19 @@ pub fn state_name(cagg: CaggId, column: &str) -> String {
 pub fn apply(planner: &Planner, plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| {
         let changed = match &node {
-            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_rollup(node.inputs()[0].schema())) => {
-                Transformed::yes(roll_up(planner, aggregate)?)
+            LogicalPlan::Aggregate(aggregate)
+                if aggregate.aggr_expr.iter().any(is_rollup(node.inputs()[0].schema())) =>
+            {
+                let node = |input: LogicalPlan, exprs| {
+                    let groups = aggregate.group_expr.clone();
+                    Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, exprs)?))
+                };
+                Transformed::yes(roll_up(planner, &aggregate.input, &aggregate.aggr_expr, &aggregate.schema, &node)?)
             }
-            LogicalPlan::Window(window) => {
-                if window.window_expr.iter().any(is_rollup(window.input.schema())) {
-                    let message = "rolling over an aggregated column is not supported";
-                    return Err(Error::unsupported(message)
-                        .hint("Keep a state in the aggregate, such as stats_agg(x) or percentile_agg(x), and ask rolling(state) OVER (…).")
-                        .into());
-                }
-                Transformed::no(node)
+            LogicalPlan::Window(window) if window.window_expr.iter().any(is_rollup(window.input.schema())) => {
+                let node =
+                    |input: LogicalPlan, exprs| Ok(LogicalPlan::Window(Window::try_new(exprs, Arc::new(input))?));
+                Transformed::yes(roll_up(planner, &window.input, &window.window_expr, &window.schema, &node)?)
             }
             _ => Transformed::no(node),
         };
@@ -90,26 +93,32 @@ fn not_aggregated(arg: &Expr) -> Error {
         .hint("Roll up a column that the continuous aggregate computes, or a state such as stats_agg(x).")
 }
 
-/// An aggregate that merges states.
-fn roll_up(planner: &Planner, aggregate: &Aggregate) -> DfResult<LogicalPlan> {
-    let mut input = aggregate.input.as_ref().clone();
-    let schema = aggregate.input.schema().clone();
-    let mut aggr_exprs: Vec<Expr> = Vec::new();
+/// An aggregate or a window that merges states.
+///
+/// * `exprs` – what it computes of the rows of `input`; the last columns of `schema`.
+/// * `node` – makes it from its input and what it computes.
+fn roll_up(
+    planner: &Planner,
+    input: &LogicalPlan,
+    exprs: &[Expr],
+    schema: &DFSchema,
+    node: &dyn Fn(LogicalPlan, Vec<Expr>) -> DfResult<LogicalPlan>,
+) -> DfResult<LogicalPlan> {
+    let asks = is_rollup(input.schema());
+    let mut input = input.clone();
+    let mut computed: Vec<Expr> = Vec::new();
     let mut rollups: Vec<Option<(Rollup, HashMap<String, Column>)>> = Vec::new();
-    for expr in &aggregate.aggr_expr {
-        if !is_rollup(&schema)(expr) {
-            aggr_exprs.push(expr.clone());
+    for expr in exprs {
+        if !asks(expr) {
+            computed.push(expr.clone());
             rollups.push(None);
             continue;
         }
-        let Expr::AggregateFunction(call) = expr.clone().unalias_nested().data else {
-            return Err(Error::internal("a rollup is an aggregate").into());
-        };
-        let Some(Expr::Column(column)) = call.params.args.first() else {
-            return Err(not_aggregated(&call.params.args[0]).into());
-        };
+        let call = expr.clone().unalias_nested().data;
+        let argument = argument(&call)?;
+        let Expr::Column(column) = argument else { return Err(not_aggregated(argument).into()) };
         let Some((exposed, cagg, output)) = expose(planner, &input, column)? else {
-            return Err(not_aggregated(&call.params.args[0]).into());
+            return Err(not_aggregated(argument).into());
         };
         input = exposed;
         let restricted = realtime::definition_planner(planner, &cagg);
@@ -117,27 +126,27 @@ fn roll_up(planner: &Planner, aggregate: &Aggregate) -> DfResult<LogicalPlan> {
         let mut merged = HashMap::new();
         for (name, merge) in &rollup.merges {
             let from = |name: &str| exposed_column(input.schema(), &state_name(cagg.id, name));
-            let merge = filtered(renamed(merge.clone(), &from)?, &call)?;
+            let merge = merging(renamed(merge.clone(), &from)?, &call)?;
             // Columns may share a state, which is merged once.
-            let same = aggr_exprs.iter().position(|e| matches!(e, Expr::Alias(alias) if *alias.expr == merge));
-            let place = same.unwrap_or(aggr_exprs.len());
+            let same = computed.iter().position(|e| matches!(e, Expr::Alias(alias) if *alias.expr == merge));
+            let place = same.unwrap_or(computed.len());
             if same.is_none() {
-                aggr_exprs.push(merge.alias(local(place, "")));
+                computed.push(merge.alias(local(place, "")));
             }
             merged.insert(name.clone(), Column::new_unqualified(local(place, "")));
         }
         rollups.push(Some((rollup, merged)));
     }
-    let merged = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), aggregate.group_expr.clone(), aggr_exprs)?);
+    let merged = node(input, computed)?;
     // What is no rollup keeps its name; components get one that no other rollup has.
-    let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
-    let known = |i: usize| Expr::Column(Column::from(aggregate.schema.qualified_field(i)));
-    let mut components: Vec<Expr> = (0..groups).map(known).collect();
+    let before = schema.fields().len() - exprs.len();
+    let known = |i: usize| Expr::Column(Column::from(schema.qualified_field(i)));
+    let mut components: Vec<Expr> = (0..before).map(known).collect();
     let mut values = components.clone();
     for (i, rollup) in rollups.into_iter().enumerate() {
         let Some((rollup, merged)) = rollup else {
-            components.push(known(groups + i));
-            values.push(known(groups + i));
+            components.push(known(before + i));
+            values.push(known(before + i));
             continue;
         };
         let here = |name: &str| Some(Column::new_unqualified(local(i, name)));
@@ -145,7 +154,7 @@ fn roll_up(planner: &Planner, aggregate: &Aggregate) -> DfResult<LogicalPlan> {
             let component = renamed(component.unalias(), &|name| merged.get(name).cloned())?;
             components.push(component.alias(local(i, &name)));
         }
-        let (qualifier, field) = aggregate.schema.qualified_field(groups + i);
+        let (qualifier, field) = schema.qualified_field(before + i);
         let value = cast(renamed(rollup.value, &here)?, field.data_type().clone());
         values.push(value.alias_qualified(qualifier.cloned(), field.name()));
     }
@@ -153,24 +162,39 @@ fn roll_up(planner: &Planner, aggregate: &Aggregate) -> DfResult<LogicalPlan> {
     Ok(LogicalPlan::Projection(Projection::try_new(values, Arc::new(LogicalPlan::Projection(components)))?))
 }
 
+fn argument(call: &Expr) -> Result<&Expr> {
+    let args = match call {
+        Expr::AggregateFunction(call) => &call.params.args,
+        Expr::WindowFunction(call) => &call.params.args,
+        other => return Err(Error::internal(format!("{other} is no rollup"))),
+    };
+    args.first().ok_or_else(|| Error::internal("a rollup has an argument"))
+}
+
+/// The aggregate `merge` where `call` is: with its FILTER, and over its window.
+fn merging(merge: Expr, call: &Expr) -> Result<Expr> {
+    let Expr::AggregateFunction(mut merge) = merge else {
+        return Err(Error::internal(format!("{merge} merges states")));
+    };
+    let filter = match call {
+        Expr::AggregateFunction(call) => &call.params.filter,
+        Expr::WindowFunction(call) => &call.params.filter,
+        other => return Err(Error::internal(format!("{other} is no rollup"))),
+    };
+    merge.params.filter = match (merge.params.filter.take(), filter) {
+        (Some(own), Some(filter)) => Some(Box::new(own.and(filter.as_ref().clone()))),
+        (own, filter) => own.or(filter.clone()),
+    };
+    let Expr::WindowFunction(call) = call else { return Ok(Expr::AggregateFunction(merge)) };
+    let mut window = call.as_ref().clone();
+    window.fun = WindowFunctionDefinition::AggregateUDF(anew::rolling(merge.func));
+    (window.params.args, window.params.filter) = (merge.params.args, merge.params.filter);
+    Ok(Expr::WindowFunction(Box::new(window)))
+}
+
 /// A name that nobody else uses.
 fn local(i: usize, name: &str) -> String {
     format!("_rollup_{i}{name}")
-}
-
-/// The merge with the FILTER of the rollup.
-fn filtered(merge: Expr, call: &AggregateFunction) -> Result<Expr> {
-    let Some(filter) = &call.params.filter else { return Ok(merge) };
-    match merge {
-        Expr::AggregateFunction(mut merge) => {
-            merge.params.filter = Some(match merge.params.filter.take() {
-                Some(own) => Box::new(own.and(filter.as_ref().clone())),
-                None => filter.clone(),
-            });
-            Ok(Expr::AggregateFunction(merge))
-        }
-        other => Err(Error::internal(format!("{other} merges states"))),
-    }
 }
 
 /// An expression over other columns.
@@ -232,6 +256,7 @@ fn expose(
             return Ok(Some((LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?), cagg, output)));
         }
         LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => (0, place),
+        LogicalPlan::Window(window) if place < window.input.schema().fields().len() => (0, place),
         LogicalPlan::Join(join) => match join.left.schema().fields().len() {
             left if place < left => (0, place),
             left => (1, place - left),

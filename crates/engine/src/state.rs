@@ -13,6 +13,7 @@
 
 pub mod accessor;
 pub mod aggregate;
+pub mod anew;
 pub mod collect;
 pub mod construct;
 mod lists;
