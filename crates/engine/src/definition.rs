@@ -13,20 +13,23 @@
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
 //! its components merge into anything coarser.
 
+mod state;
+
+pub use state::bare;
+
 use crate::query::Planner;
-use crate::state::{collect, stats};
 use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::functions::core::get_field;
-use datafusion::functions_aggregate::expr_fn::{max, min};
-use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use highwater_model::{Bucket, ColumnType, Interval, TableId, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::BTreeSet;
+
+use state::{Source, State};
 
 /// The name of the column that says whether HAVING holds.
 pub const VISIBLE: &str = "_visible";
@@ -48,25 +51,6 @@ struct Call {
     aggregate: AggregateFunction,
     /// Index among the states.
     state: usize,
-    kind: Option<stats::Kind>,
-}
-
-/// One state, which several calls may share.
-struct State {
-    source: StateSource,
-    /// Names of its columns in a partial, and their types.
-    columns: Vec<(String, DataType)>,
-}
-
-enum StateSource {
-    /// `count(*)` or `count(x)` of something that is no number.
-    Count(AggregateFunction),
-    /// The shared state of a numeric column.
-    Stats { argument: Expr, filter: Option<Box<Expr>>, needs: stats::Needs, data_type: DataType },
-    /// The smallest or largest of something that is no number.
-    Extreme(AggregateFunction, stats::Kind),
-    /// Everything else.
-    Collect(AggregateFunction),
 }
 
 /// A column of the rows that [`Definition::finish`] gives.
@@ -90,6 +74,16 @@ pub enum Role {
     Visible,
     /// A component of a state.
     State,
+}
+
+/// How an output is computed from kept states; see [`Definition::rollup`].
+pub struct Rollup {
+    /// Aggregates over the columns of states, by name.
+    pub merges: Vec<(String, Expr)>,
+    /// The columns of the merged states, from the merges.
+    pub components: Vec<(String, Expr)>,
+    /// The value, from the columns of the merged states.
+    pub value: Expr,
 }
 
 impl Definition {
@@ -160,59 +154,16 @@ impl Definition {
     }
 
     fn add_call(&mut self, call: AggregateFunction) -> Result<()> {
-        let kind = stats::Kind::of(call.func.name()).filter(|_| !call.params.distinct);
-        let argument = call.params.args.first().cloned();
-        let data_type = argument.as_ref().map(|a| a.get_type(self.input.schema())).transpose()?;
-        let numeric = |kind: stats::Kind| {
-            let data_type = data_type.clone()?;
-            stats::components(&data_type, kind.needs())?;
-            Some((argument.clone()?, data_type))
-        };
-        let state = match kind {
-            // Counting a constant counts rows.
-            Some(stats::Kind::Count) if matches!(argument, Some(Expr::Literal(..)) | None) => {
-                self.state_of(StateSource::Count(call.clone()))
+        let source = Source::of(&call, self.input.schema())?;
+        let state = match self.states.iter_mut().position(|state| state.source.share(&source)) {
+            Some(same) => same,
+            None => {
+                self.states.push(State { source, columns: Vec::new() });
+                self.states.len() - 1
             }
-            Some(kind) => match (numeric(kind), kind) {
-                (Some((argument, data_type)), _) => {
-                    self.stats_state(argument, call.params.filter.clone(), kind.needs(), data_type)
-                }
-                (None, stats::Kind::Count) => self.state_of(StateSource::Count(call.clone())),
-                (None, stats::Kind::Min | stats::Kind::Max) => self.state_of(StateSource::Extreme(call.clone(), kind)),
-                (None, _) => self.state_of(StateSource::Collect(call.clone())),
-            },
-            None => self.state_of(StateSource::Collect(call.clone())),
         };
-        let kind = kind.filter(|_| matches!(self.states[state].source, StateSource::Stats { .. }));
-        self.calls.push(Call { aggregate: call, state, kind });
+        self.calls.push(Call { aggregate: call, state });
         Ok(())
-    }
-
-    fn stats_state(
-        &mut self,
-        argument: Expr,
-        filter: Option<Box<Expr>>,
-        needs: stats::Needs,
-        data_type: DataType,
-    ) -> usize {
-        let same = self.states.iter_mut().position(|s| match &s.source {
-            StateSource::Stats { argument: a, filter: f, .. } => *a == argument && *f == filter,
-            _ => false,
-        });
-        match same {
-            Some(i) => {
-                if let StateSource::Stats { needs: all, .. } = &mut self.states[i].source {
-                    *all = all.or(needs);
-                }
-                i
-            }
-            None => self.state_of(StateSource::Stats { argument, filter, needs, data_type }),
-        }
-    }
-
-    fn state_of(&mut self, source: StateSource) -> usize {
-        self.states.push(State { source, columns: Vec::new() });
-        self.states.len() - 1
     }
 
     /// The bucket that its time is cut by.
@@ -252,10 +203,8 @@ impl Definition {
     /// Merges partial states that may be of the same groups.
     pub fn merge(&self, partials: LogicalPlan) -> Result<LogicalPlan> {
         let groups: Vec<Expr> = self.group_names().into_iter().map(bare).collect();
-        let mut merges = Vec::new();
-        for (i, state) in self.states.iter().enumerate() {
-            merges.extend(state.merge(i)?);
-        }
+        let merges = self.states.iter().enumerate().map(|(i, state)| state.merge().alias(format!("_s{i}")));
+        let merges: Vec<Expr> = merges.collect();
         let plan = LogicalPlanBuilder::from(partials).aggregate(groups, merges)?;
         Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
     }
@@ -302,7 +251,8 @@ impl Definition {
                         .iter()
                         .find(|(name, _)| *name == column.name)
                         .expect("the layout has only outputs");
-                    expr.clone().alias(column.name)
+                    // What is kept has one type for texts, and one for each other kind of value.
+                    cast_to(expr.clone(), &arrow_type(&column.column_type), &values)?.alias(column.name)
                 }
                 Role::Visible => match &self.having {
                     None => lit(true).alias(VISIBLE),
@@ -315,20 +265,47 @@ impl Definition {
     }
 
     fn final_of(&self, planner: &Planner, call: &Call) -> Result<Expr> {
-        let state = &self.states[call.state];
-        let column = |i: usize| bare(state.columns[i].0.clone());
-        Ok(match &state.source {
-            StateSource::Count(_) => coalesce(vec![column(0), lit(0i64)]),
-            StateSource::Extreme(..) => column(0),
-            StateSource::Stats { needs, data_type, .. } => {
-                let kind = call.kind.expect("calls with this state have a kind");
-                let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
-                finish.call((0..state.columns.len()).map(column).collect())
-            }
-            StateSource::Collect(_) => {
-                collect::final_expr(&call.aggregate, self.input.schema(), column(0), planner.state())?
-            }
-        })
+        self.states[call.state].finish(&call.aggregate, self.input.schema(), planner.state())
+    }
+
+    /// How an output is computed from its states when they are merged further.
+    ///
+    /// * `output` – its place among the outputs.
+    ///
+    /// # Errors
+    /// 42804 when it has no state; 0A000 when it is made from the group keys as well.
+    pub fn rollup(&self, planner: &Planner, output: usize) -> Result<Rollup> {
+        let (name, expr) = &self.outputs[output];
+        let mut states = BTreeSet::new();
+        let mut keys = false;
+        let value = expr.clone().transform_up(|expr| {
+            let Expr::Column(column) = &expr else { return Ok(Transformed::no(expr)) };
+            let place = self.schema.index_of_column(column)?;
+            let Some(call) = place.checked_sub(self.groups.len()) else {
+                keys = true;
+                return Ok(Transformed::no(expr));
+            };
+            let call = &self.calls[call];
+            states.insert(call.state);
+            let finished = self.final_of(planner, call)?;
+            Ok(Transformed::yes(cast(finished, self.schema.field(place).data_type().clone())))
+        })?;
+        if states.is_empty() {
+            return Err(Error::new("42804", format!("\"{name}\" is not an aggregated column"))
+                .hint("Roll up a column that is computed by aggregate functions."));
+        }
+        if keys {
+            return Err(Error::unsupported(format!("\"{name}\" cannot be rolled up"))
+                .detail("It is computed from group keys beside its aggregates."));
+        }
+        let mut rollup = Rollup { merges: Vec::new(), components: Vec::new(), value: value.data };
+        for i in states {
+            let state = &self.states[i];
+            rollup.merges.push((format!("_s{i}"), state.merge()));
+            let names = state.columns.iter().map(|(name, _)| name.clone());
+            rollup.components.extend(names.zip(state.flatten(i)));
+        }
+        Ok(rollup)
     }
 
     /// The columns of finished rows.
@@ -414,87 +391,6 @@ fn cannot_keep(name: &str, arrow: &DataType) -> Error {
     Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}"))
 }
 
-impl State {
-    fn name_columns(&mut self, i: usize, input: &datafusion::common::DFSchema) -> Result<()> {
-        self.columns = match &self.source {
-            StateSource::Count(_) => vec![(format!("_state_{i}_n"), DataType::Int64)],
-            StateSource::Stats { needs, data_type, .. } => stats::components(data_type, *needs)
-                .expect("it was checked when the state was made")
-                .into_iter()
-                .map(|(name, t)| (format!("_state_{i}_{name}"), t))
-                .collect(),
-            StateSource::Extreme(call, kind) => {
-                let name = if *kind == stats::Kind::Min { "min" } else { "max" };
-                let t = call.params.args[0].get_type(input)?;
-                // One string type everywhere, so that what is kept is what is computed.
-                vec![(format!("_state_{i}_{name}"), column_type(&t).map_or(t, |t| arrow_type(&t)))]
-            }
-            StateSource::Collect(call) => vec![(format!("_state_{i}_values"), collect::state_type(call, input)?)],
-        };
-        Ok(())
-    }
-
-    fn partial(&self) -> Result<Expr> {
-        Ok(match &self.source {
-            StateSource::Count(call) | StateSource::Extreme(call, _) => Expr::AggregateFunction(call.clone()),
-            StateSource::Stats { argument, filter, needs, .. } => Expr::AggregateFunction(AggregateFunction {
-                func: stats::state_function(*needs),
-                params: AggregateFunctionParams {
-                    args: vec![argument.clone()],
-                    distinct: false,
-                    filter: filter.clone(),
-                    order_by: vec![],
-                    null_treatment: None,
-                },
-            }),
-            StateSource::Collect(call) => collect::state_expr(call)?,
-        })
-    }
-
-    fn flatten(&self, i: usize) -> Vec<Expr> {
-        let state = bare(format!("_s{i}"));
-        match &self.source {
-            StateSource::Stats { .. } => self.fields_of(state),
-            _ => vec![cast(state, self.columns[0].1.clone()).alias(&self.columns[0].0)],
-        }
-    }
-
-    fn fields_of(&self, state: Expr) -> Vec<Expr> {
-        let field = |name: &str| name.rsplit('_').next().unwrap_or_default().to_owned();
-        self.columns
-            .iter()
-            .map(|(name, _)| get_field().call(vec![state.clone(), lit(field(name))]).alias(name))
-            .collect()
-    }
-
-    fn merge(&self, i: usize) -> Result<Vec<Expr>> {
-        let column = || bare(self.columns[0].0.clone());
-        let name = format!("_s{i}");
-        Ok(vec![match &self.source {
-            StateSource::Count(_) => plain(sum_udaf(), vec![column()]).alias(name),
-            StateSource::Extreme(_, stats::Kind::Min) => min(column()).alias(name),
-            StateSource::Extreme(..) => max(column()).alias(name),
-            StateSource::Stats { needs, data_type, .. } => {
-                let merge = stats::merge_function(data_type, *needs).expect("it was checked when the state was made");
-                plain(merge, self.columns.iter().map(|(name, _)| bare(name.clone())).collect()).alias(name)
-            }
-            StateSource::Collect(call) => collect::merge_expr(&self.columns[0].0, call.params.distinct).alias(name),
-        }])
-    }
-}
-
-fn plain(func: std::sync::Arc<datafusion::logical_expr::AggregateUDF>, args: Vec<Expr>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction {
-        func,
-        params: AggregateFunctionParams { args, distinct: false, filter: None, order_by: vec![], null_treatment: None },
-    })
-}
-
-/// A column without a qualifier.
-pub fn bare(name: impl Into<String>) -> Expr {
-    Expr::Column(Column::new_unqualified(name))
-}
-
 fn cast_to(expr: Expr, wanted: &DataType, plan: &LogicalPlan) -> Result<Expr> {
     let is = expr.get_type(plan.schema())?;
     Ok(if is == *wanted { expr } else { cast(expr, wanted.clone()) })
@@ -527,7 +423,11 @@ fn uncast(expr: &Expr) -> &Expr {
     }
 }
 
-fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
+/// The buckets of a call of `time_bucket`.
+///
+/// # Errors
+/// 0A000 when they are not constant; 22023 when they cannot be.
+pub fn bucket_of(expr: &Expr, time_type: TimeType) -> Result<Bucket> {
     let Expr::ScalarFunction(call) = expr.clone().unalias() else {
         return Err(Error::internal("the bucket is a call"));
     };

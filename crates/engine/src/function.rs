@@ -5,6 +5,7 @@ pub mod common;
 pub mod context;
 pub mod date_part;
 pub mod define;
+pub mod gapfill;
 pub mod generate_series;
 pub mod json;
 pub mod math;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     all.extend(string::functions());
     all.extend(text::functions());
     all.extend(common::functions());
+    all.extend(gapfill::functions());
     all.extend(json::functions());
     all
 }

@@ -18,7 +18,9 @@ use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
-use crate::{Error, Result, convert, information, lateral, meaning, names, parse, realtime, types, whole_row};
+use crate::{
+    Error, Result, convert, gapfill, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row,
+};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -188,7 +190,8 @@ impl Planner {
         );
         let planner = SqlToRel::new_with_options(self, parser_options());
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
-        meaning::apply(lateral::unnest_in_place(plan)?, &self.state)
+        let plan = rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, &self.state)?)?;
+        gapfill::apply(self, plan)
     }
 
     /// Plans the expressions of a statement over rows of `schema`.

@@ -12,7 +12,7 @@
 use crate::definition::{Definition, VISIBLE, bare};
 use crate::query::{Planner, StatementTimes};
 use crate::table::StoreTable;
-use crate::{Error, Result};
+use crate::{Error, Result, rollup};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use highwater_model::{ContinuousAggregate, RangeSet, Table};
@@ -20,6 +20,15 @@ use std::sync::Arc;
 
 /// The rows that an aggregate shows in the planner's version.
 pub fn plan(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<LogicalPlan> {
+    rollup::mark(cagg, rows(planner, cagg, false)?)
+}
+
+/// The same rows, with their states after the outputs.
+pub fn plan_with_states(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<LogicalPlan> {
+    rows(planner, cagg, true)
+}
+
+fn rows(planner: &Planner, cagg: &Arc<ContinuousAggregate>, with_states: bool) -> Result<LogicalPlan> {
     let version = planner.version();
     let materialization = table(planner, cagg)?;
     let kept = StoreTable::new(materialization.clone(), version.table(materialization.id));
@@ -29,7 +38,11 @@ pub fn plan(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<Logica
         .filter_map(|(name, id)| Some((name.clone(), materialization.column_by_id(*id)?.name.clone())))
         .collect();
     let shown = |plan: LogicalPlan| -> Result<LogicalPlan> {
-        let outputs: Vec<Expr> = names.iter().map(|(name, column)| bare(column.clone()).alias(name)).collect();
+        let mut outputs: Vec<Expr> = names.iter().map(|(name, column)| bare(column.clone()).alias(name)).collect();
+        if with_states {
+            let others = materialization.columns.iter().skip(cagg.outputs.len());
+            outputs.extend(rollup::state_columns(cagg.id, others.map(|c| c.name.as_str())));
+        }
         Ok(LogicalPlanBuilder::from(plan).filter(bare(VISIBLE))?.project(outputs)?.build()?)
     };
     let scan = |rows: StoreTable| -> Result<LogicalPlan> {

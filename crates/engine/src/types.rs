@@ -1,5 +1,6 @@
 //! SQL type names and what is kept for them.
 
+use crate::state::value::Kind;
 use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
@@ -74,6 +75,9 @@ fn column_type(sql: &ast::DataType, made: &dyn Fn(&[String]) -> Option<ColumnTyp
             Some("int4") => ColumnType::Integer,
             Some("int8") => ColumnType::BigInt,
             Some("timestamptz") => ColumnType::Timestamptz,
+            Some(name) if let Some(kind) = Kind::by_name(name) => {
+                ColumnType::Struct(vec![(kind.name().to_owned(), ColumnType::Bytea)])
+            }
             Some("serial" | "bigserial" | "smallserial") => {
                 return Err(Error::unsupported("serial columns are not supported")
                     .hint("Declare the column bigint and give it a value."));

@@ -58,7 +58,7 @@ pub enum ColumnType {
     },
     /// A list; arrays, and states that keep their values.
     List(Box<ColumnType>),
-    /// Named fields; only in states.
+    /// Named fields; only in states. One `bytea` alone is the value of a state type that has the field's name.
     Struct(Vec<(String, ColumnType)>),
     /// `varchar(n)`, or `varchar` without a limit. The limit is in characters.
     Varchar(Option<u32>),
@@ -77,6 +77,17 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// The name of the type when its values are states, such as sketches.
+    pub fn state_name(&self) -> Option<&str> {
+        match self {
+            ColumnType::Struct(fields) => match fields.as_slice() {
+                [(name, ColumnType::Bytea)] => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The time axis that a column of this type can be, if it can be one.
     pub fn time_type(&self) -> Option<TimeType> {
         Some(match self {
@@ -112,7 +123,7 @@ impl std::fmt::Display for ColumnType {
             ColumnType::Uuid => f.write_str("uuid"),
             ColumnType::Bytea => f.write_str("bytea"),
             ColumnType::List(item) => write!(f, "{item}[]"),
-            ColumnType::Struct(_) => f.write_str("record"),
+            ColumnType::Struct(_) => f.write_str(self.state_name().unwrap_or("record")),
             ColumnType::Varchar(None) => f.write_str("character varying"),
             ColumnType::Varchar(Some(n)) => write!(f, "character varying({n})"),
             ColumnType::Char(n) => write!(f, "character({n})"),

@@ -87,6 +87,15 @@ types! {
     4089 "regnamespace" "regnamespace" 4 'N' 'b' 4090 0;
     4096 "regrole" "regrole" 4 'N' 'b' 4097 0;
     5069 "xid8" "xid8" 8 'U' 'b' 271 0;
+    13001 "hyperloglog" "hyperloglog" -1 'U' 'b' 13101 0;
+    13002 "uddsketch" "uddsketch" -1 'U' 'b' 13102 0;
+    13003 "tdigest" "tdigest" -1 'U' 'b' 13103 0;
+    13004 "statssummary1d" "statssummary1d" -1 'U' 'b' 13104 0;
+    13005 "statssummary2d" "statssummary2d" -1 'U' 'b' 13105 0;
+    13006 "candlestick" "candlestick" -1 'U' 'b' 13106 0;
+    13007 "countersummary" "countersummary" -1 'U' 'b' 13107 0;
+    13008 "gaugesummary" "gaugesummary" -1 'U' 'b' 13108 0;
+    13009 "timeweightsummary" "timeweightsummary" -1 'U' 'b' 13109 0;
 }
 
 /// The type of an oid, and whether the oid is that of the array of it.
@@ -160,7 +169,7 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
                 (by_oid(item).map_or(2277, |(t, _)| t.array), modifier)
             }
         },
-        ColumnType::Struct(_) => (2249, -1),
+        ColumnType::Struct(_) => (column_type.state_name().and_then(by_name).unwrap_or(2249), -1),
         ColumnType::Varchar(None) => (1043, -1),
         ColumnType::Varchar(Some(n)) => (1043, *n as i32 + 4),
         ColumnType::Char(n) => (1042, *n as i32 + 4),
@@ -201,6 +210,15 @@ mod tests {
             ("numeric(10,2)", 1700),
         ] {
             assert_eq!(by_name(name), Some(oid), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_state_is_listed() {
+        for kind in crate::state::value::Kind::ALL {
+            let column_type = highwater_store::schema::column_type(&kind.data_type()).expect("states are kept");
+            let listed = by_oid(of_column(&column_type).0).map(|(t, _)| t.name);
+            assert_eq!(listed, Some(kind.name()));
         }
     }
 

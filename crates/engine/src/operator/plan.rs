@@ -5,7 +5,9 @@ use super::cast::plan_cast;
 use super::marked::{self, plan_marked_binary};
 use super::named;
 use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
+use super::syntax::asked_of_state;
 use crate::error::{Error, Result};
+use crate::state::{accessor, value};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
@@ -36,6 +38,13 @@ impl PgPlanner {
 
 impl ExprPlanner for PgPlanner {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
+        if let Some(name) = asked_of_state(&raw.op) {
+            let state = raw.left.get_type(schema).ok().and_then(|t| value::Kind::of(&t));
+            return Ok(PlannerResult::Planned(match (state, accessor::function(name)) {
+                (Some(_), Some(accessor)) => accessor.call(vec![raw.left]),
+                _ => raw.right,
+            }));
+        }
         let planned = plan_binary(&raw.op, raw.left.clone(), raw.right.clone(), schema, &self.clock)?;
         Ok(match planned {
             Some(expr) => PlannerResult::Planned(expr),

@@ -7,11 +7,15 @@
 //! |/ x, @ x, -x                       pg_sqrt(x), abs(x), pg_neg(x)
 //! x LIKE y, x IS DISTINCT FROM y      x ~~ y, x "IS DISTINCT FROM" y      (binary operators, planned by us)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
+//! s -> approx_percentile(0.5)         approx_percentile(0.5, s)
+//! time_bucket_gapfill('1 h', t, a, b) gapfill_bucket(time_bucket('1 h', t), a, b)
+//! sum(s)                              s OF_STATE sum(s)      until the type of s is known
 //! ```
 
 use super::clauses::rewrite_clauses;
 use super::plan::{DISTINCT, NOT_DISTINCT};
 use super::precision::rewrite_precision;
+use crate::state::accessor;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
@@ -99,6 +103,8 @@ fn has_one_column(name: &ObjectName) -> bool {
 /// Functions with named arguments: name, parameters in order, and what stands for one that is not given.
 const NAMED: &[(&str, &[&str], Option<i64>)] = &[
     ("time_bucket", &["bucket_width", "ts", "timezone", "origin", "offset"], None),
+    ("locf", &["value", "prev", "treat_null_as_missing"], None),
+    ("interpolate", &["value", "prev", "next"], None),
     ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"], Some(0)),
     ("make_date", &["year", "month", "day"], None),
     ("make_time", &["hour", "min", "sec"], None),
@@ -181,13 +187,24 @@ fn rewrite(expr: &mut Expr) {
                 *expr = each;
             }
         }
+        Expr::BinaryOp { left, op: BinaryOperator::Arrow, right } => {
+            if let Some(asked) = accessor_call(left, right) {
+                *expr = asked;
+            }
+        }
+        Expr::Function(function) if let Some(filled) = gapfill_call(function) => *expr = filled,
         Expr::Function(function) => {
             name_arguments(function);
             if let Some(WindowType::WindowSpec(window)) = &mut function.over {
                 window.window_frame.iter_mut().for_each(plain_offsets);
             }
+            if bare_name(function) == "interpolate" {
+                let _ = VisitMut::visit(&mut function.args, &mut Records);
+            }
             if let Some(rewritten) = json::rewrite(function) {
                 *expr = rewritten;
+            } else if let Some(asked) = perhaps_accessor(function) {
+                *expr = asked;
             }
         }
         _ => {}
@@ -257,6 +274,84 @@ fn values_of_row(expr: &Expr) -> Option<Vec<Expr>> {
     }
 }
 
+fn bare_name(function: &Function) -> String {
+    function.name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default()
+}
+
+/// Makes `(time, value)` a record.
+struct Records;
+
+impl VisitorMut for Records {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Tuple(parts) = expr {
+            let parts = std::mem::take(parts);
+            *expr = call("struct", parts);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// `time_bucket_gapfill(width, time [, timezone] [, start] [, finish])` as its bucket, start and finish.
+fn gapfill_call(function: &Function) -> Option<Expr> {
+    if bare_name(function) != "time_bucket_gapfill" {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else { return None };
+    const NAMES: [&str; 5] = ["bucket_width", "ts", "timezone", "start", "finish"];
+    let mut places: [Option<Expr>; 5] = Default::default();
+    let mut positional = Vec::new();
+    for arg in &list.args {
+        let (name, value) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => {
+                positional.push(value.clone());
+                continue;
+            }
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => (name, value),
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. } => {
+                (name, value)
+            }
+            _ => return None,
+        };
+        places[position(&NAMES, &name.value)?] = Some(value.clone());
+    }
+    // PostgreSQL takes a literal without a type for the text that a time zone is.
+    let zoned = matches!(positional.get(2), Some(Expr::Value(v)) if matches!(v.value, Value::SingleQuotedString(_)));
+    let order: &[usize] = if zoned { &[0, 1, 2, 3, 4] } else { &[0, 1, 3, 4] };
+    if positional.len() > order.len() {
+        return None;
+    }
+    for (value, place) in positional.into_iter().zip(order) {
+        places[*place] = Some(value);
+    }
+    let [width, time, zone, start, finish] = places;
+    let bucket = call("time_bucket", [width?, time?].into_iter().chain(zone).collect());
+    let given = |bound: Option<Expr>| bound.unwrap_or_else(|| Expr::value(Value::Null));
+    Some(call(crate::function::gapfill::GAPFILL, vec![bucket, given(start), given(finish)]))
+}
+
+/// The operator between what may be a state and the aggregate that is meant if it is none.
+///
+/// `sum(s)` asks the state `s`, and `sum(x)` adds up numbers: only the planner of operators is told the type of
+/// an expression while a query is planned. See [`asked_of_state`].
+fn of_state(accessor: &str) -> BinaryOperator {
+    BinaryOperator::PGCustomBinaryOperator(vec![OF_STATE.to_owned(), accessor.to_owned()])
+}
+
+const OF_STATE: &str = "of_state";
+
+/// The accessor that the left operand is asked if it is a state.
+pub fn asked_of_state(op: &BinaryOperator) -> Option<&str> {
+    match op {
+        BinaryOperator::PGCustomBinaryOperator(names) => match names.as_slice() {
+            [operator, accessor] if operator == OF_STATE => Some(accessor),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Rows are equal when each of their values is, and differ when one does; NULL is neither.
 fn each_pair(op: &BinaryOperator, left: &mut [Expr], right: &mut [Expr]) -> Option<Expr> {
     let joint = if *op == BinaryOperator::Eq { BinaryOperator::And } else { BinaryOperator::Or };
@@ -299,6 +394,49 @@ fn custom(name: &str) -> BinaryOperator {
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+/// The arguments of a call that has nothing but arguments, and its name.
+fn plain_call(function: &Function) -> Option<(String, Vec<Expr>)> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let plain = function.over.is_none()
+        && function.filter.is_none()
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none()
+        && list.duplicate_treatment.is_none()
+        && list.clauses.is_empty();
+    let args = list.args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    let name = function.name.0.last().map(|part| part.to_string().to_lowercase())?;
+    Some((name, args.collect::<Option<Vec<_>>>().filter(|_| plain)?))
+}
+
+/// `state -> accessor(…)` as a call.
+fn accessor_call(state: &Expr, right: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = right else { return None };
+    let (name, mut args) = plain_call(function).filter(|(name, _)| accessor::is_accessor(name))?;
+    let place = if accessor::takes_state_last(&name) { args.len() } else { 0 };
+    args.insert(place, state.clone());
+    Some(call(accessor::scalar_name(&name), args))
+}
+
+/// A call of a name that an aggregate and an accessor share.
+fn perhaps_accessor(function: &Function) -> Option<Expr> {
+    let (name, args) = plain_call(function).filter(|(name, _)| accessor::is_shared(name))?;
+    match (name.as_str(), args.as_slice()) {
+        ("corr", [_]) | ("stddev" | "variance", [_, _]) => Some(call(accessor::scalar_name(&name), args)),
+        ("corr", _) => None,
+        (_, [argument @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_))]) => {
+            Some(Expr::BinaryOp {
+                left: Box::new(argument.clone()),
+                op: of_state(&name),
+                right: Box::new(Expr::Function(function.clone())),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Whether a number has an exponent beyond the digits that a `numeric` keeps.

@@ -4,6 +4,7 @@ use super::network::Network;
 use super::number::{field_overflow, invalid_syntax, parse_double, parse_integer, parse_numeric, parse_real, trim};
 use crate::error::{Error, Result};
 use crate::json;
+use crate::state::value;
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
     FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
@@ -45,6 +46,7 @@ enum Values {
     Interval(IntervalMonthDayNanoBuilder),
     Uuid(FixedSizeBinaryBuilder),
     Bytea(BinaryBuilder),
+    State(value::Column),
     List(Box<Lists>),
 }
 
@@ -75,6 +77,7 @@ macro_rules! for_each {
             Values::Interval($builder) => $do,
             Values::Uuid($builder) => $do,
             Values::Bytea($builder) => $do,
+            Values::State($builder) => $do,
             Values::List($lists) => $list,
         }
     };
@@ -123,7 +126,10 @@ impl ColumnReader {
                 ends: vec![0],
                 valid: NullBufferBuilder::new(0),
             })),
-            ColumnType::Struct(_) => return Err(Error::unsupported("input of records is not supported")),
+            ColumnType::Struct(_) => match column_type.state_name().and_then(value::Kind::by_name) {
+                Some(kind) => Values::State(value::Column::new(kind)),
+                None => return Err(Error::unsupported("input of records is not supported")),
+            },
         };
         Ok(ColumnReader { values, clock })
     }
@@ -172,6 +178,7 @@ impl ColumnReader {
             Values::Interval(builder) => builder.append_value(interval_to_arrow(&Interval::parse(utf8(text)?)?)?),
             Values::Uuid(builder) => builder.append_value(parse_uuid(text)?)?,
             Values::Bytea(builder) => builder.append_value(parse_bytea(text)?),
+            Values::State(column) => column.append(&parse_bytea(text)?)?,
             Values::List(lists) => lists.append(text)?,
         }
         Ok(())

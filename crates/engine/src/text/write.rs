@@ -125,6 +125,10 @@ impl ColumnWriter {
                 return ColumnWriter::new(&cast(&DataType::List(item.clone()))?, field, zone);
             }
             DataType::Dictionary(_, value) => return ColumnWriter::new(&cast(value)?, field, zone),
+            // The bytes of a state are its value.
+            state if crate::state::value::Kind::of(state).is_some() => {
+                Values::Bytea(array.as_struct().column(0).as_binary().clone())
+            }
             DataType::Struct(fields) => {
                 let parts = array.as_struct().columns().iter().zip(fields);
                 let parts = parts.map(|(part, field)| ColumnWriter::new(part, field, zone)).collect::<Result<_>>()?;

@@ -209,6 +209,10 @@ impl BinaryColumn {
                 let values = BinaryColumn::new(list.values(), element)?;
                 Cells::List(list, Box::new(values))
             }
+            // The bytes of a state are its value.
+            DataType::Struct(_) if described.element != types::RECORD => {
+                Cells::Bytea(array.as_struct().column(0).as_binary().clone())
+            }
             DataType::Struct(fields) => Cells::Record(
                 array
                     .as_struct()

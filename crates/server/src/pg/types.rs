@@ -77,6 +77,15 @@ types! {
     REGNAMESPACE "regnamespace" 4089 4 4090;
     REGROLE "regrole" 4096 4 4097;
     XID8 "xid8" 5069 8 271;
+    HYPERLOGLOG "hyperloglog" 13001 -1 13101;
+    UDDSKETCH "uddsketch" 13002 -1 13102;
+    TDIGEST "tdigest" 13003 -1 13103;
+    STATS_SUMMARY_1D "statssummary1d" 13004 -1 13104;
+    STATS_SUMMARY_2D "statssummary2d" 13005 -1 13105;
+    CANDLESTICK "candlestick" 13006 -1 13106;
+    COUNTER_SUMMARY "countersummary" 13007 -1 13107;
+    GAUGE_SUMMARY "gaugesummary" 13008 -1 13108;
+    TIME_WEIGHT_SUMMARY "timeweightsummary" 13009 -1 13109;
 }
 
 /// What a client is told of one column or parameter.
@@ -188,7 +197,11 @@ impl Described {
             | DataType::ListView(item)
             | DataType::LargeListView(item) => Described { is_array: true, ..Described::of_field(item) },
             DataType::Dictionary(_, value) => Described::of(value),
-            DataType::Struct(_) => plain(RECORD),
+            // A state has one field, which has the name of its type.
+            DataType::Struct(fields) => match fields.as_ref() {
+                [field] if *field.data_type() == DataType::Binary => plain(by_name(field.name()).unwrap_or(RECORD)),
+                _ => plain(RECORD),
+            },
             _ => plain(TEXT),
         }
     }

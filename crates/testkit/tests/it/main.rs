@@ -3,5 +3,6 @@
 mod boundaries;
 mod differential;
 mod oracle;
+mod restart;
 mod scripts;
 mod statements;

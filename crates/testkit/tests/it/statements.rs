@@ -16,7 +16,7 @@ COMMENT ON TABLE readings IS 'what was read';
 ";
 
 /// The rows of a query as text.
-async fn rows(session: &mut Session, sql: &str) -> highwater::Result<Vec<Vec<String>>> {
+pub async fn rows(session: &mut Session, sql: &str) -> highwater::Result<Vec<Vec<String>>> {
     let prepared = session.prepare(sql, &[]).await?;
     let Outcome::Rows { columns, mut rows, .. } = session.execute(&prepared, vec![]).await? else { return Ok(vec![]) };
     let mut all = Vec::new();

@@ -4,9 +4,9 @@
 //! time is the answer. Where several rows have that time, the smallest value is the first and the largest the
 //! last, and any value comes before NULL, so that the answer does not depend on the order of rows.
 
-use arrow::array::{Array, ArrayRef, BooleanArray, DynComparator, make_comparator, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, DynComparator, StructArray, make_comparator, new_null_array};
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -19,23 +19,41 @@ use std::sync::Arc;
 
 /// `first(value, time)`
 pub fn first() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(FirstLast { last: false, signature: Signature::any(2, Volatility::Immutable) }))
+    declare(false, false)
 }
 
 /// `last(value, time)`
 pub fn last() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(FirstLast { last: true, signature: Signature::any(2, Volatility::Immutable) }))
+    declare(true, false)
+}
+
+/// The same, whose result is a state: a struct of `value` and `time`. Of the columns of such states it gives the
+/// state of all.
+pub fn state(of: &AggregateUDF) -> Arc<AggregateUDF> {
+    declare(of.name() == "last", true)
+}
+
+fn declare(last: bool, is_state: bool) -> Arc<AggregateUDF> {
+    let signature = Signature::any(2, Volatility::Immutable);
+    Arc::new(AggregateUDF::from(FirstLast { last, is_state, signature }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FirstLast {
     last: bool,
+    /// Whether the time is part of the result.
+    is_state: bool,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for FirstLast {
     fn name(&self) -> &str {
-        if self.last { "last" } else { "first" }
+        match (self.last, self.is_state) {
+            (false, false) => "first",
+            (true, false) => "last",
+            (false, true) => "first_state",
+            (true, true) => "last_state",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -43,7 +61,7 @@ impl AggregateUDFImpl for FirstLast {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(types[0].clone())
+        Ok(if self.is_state { DataType::Struct(state_of(&types[0], &types[1])) } else { types[0].clone() })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -70,8 +88,12 @@ impl FirstLast {
     fn best(&self, args: &AccumulatorArgs) -> Result<Best> {
         let null = |i: usize| ScalarValue::try_from(args.expr_fields[i].data_type());
         let empty = Row { value: null(0)?, time: null(1)? };
-        Ok(Best { last: self.last, rows: Vec::new(), empty })
+        Ok(Best { last: self.last, is_state: self.is_state, rows: Vec::new(), empty })
     }
+}
+
+fn state_of(value: &DataType, time: &DataType) -> Fields {
+    Fields::from(vec![Field::new("value", value.clone(), true), Field::new("time", time.clone(), true)])
 }
 
 /// The chosen row of a group; its time is NULL as long as there is none.
@@ -84,6 +106,7 @@ struct Row {
 #[derive(Debug)]
 struct Best {
     last: bool,
+    is_state: bool,
     rows: Vec<Row>,
     empty: Row,
 }
@@ -171,13 +194,26 @@ impl Best {
     }
 }
 
+impl Best {
+    fn results(&self, rows: &[Row]) -> Result<ArrayRef> {
+        let values = Best::column(rows, |r| r.value.clone(), &self.empty.value)?;
+        if !self.is_state {
+            return Ok(values);
+        }
+        let times = Best::column(rows, |r| r.time.clone(), &self.empty.time)?;
+        let fields = state_of(values.data_type(), times.data_type());
+        Ok(Arc::new(StructArray::try_new(fields, vec![values, times], None)?))
+    }
+}
+
 impl Accumulator for Best {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.update(&values[0], &values[1], |_| 0, None, 1)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(self.rows.first().unwrap_or(&self.empty).value.clone())
+        let row = self.rows.first().unwrap_or(&self.empty);
+        ScalarValue::try_from_array(&self.results(std::slice::from_ref(row))?, 0)
     }
 
     fn size(&self) -> usize {
@@ -207,7 +243,7 @@ impl GroupsAccumulator for Best {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let rows = emit_to.take_needed(&mut self.rows);
-        Best::column(&rows, |r| r.value.clone(), &self.empty.value)
+        self.results(&rows)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {

@@ -24,9 +24,67 @@ pub fn histogram() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::from(Histogram { signature: Signature::user_defined(Volatility::Immutable) }))
 }
 
+/// The sum of histograms.
+pub fn merge() -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::from(MergeHistograms { signature: Signature::any(1, Volatility::Immutable) }))
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Histogram {
     signature: Signature,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct MergeHistograms {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for MergeHistograms {
+    fn name(&self) -> &str {
+        "histogram_merge"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(counts_type())
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "counts"), counts_type(), true))])
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Merged(Counts::default())))
+    }
+}
+
+/// The sum of the histograms that are the input.
+#[derive(Debug)]
+struct Merged(Counts);
+
+impl Accumulator for Merged {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.merge_batch(values)
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.0.evaluate()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.0.state()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.0.merge_batch(states)
+    }
 }
 
 fn counts_type() -> DataType {

@@ -1,0 +1,223 @@
+//! The states that a definition keeps, and which aggregate needs which.
+//!
+//! ```text
+//! count, sum, avg, stddev … of a number       n, sum, mean, m2, min, max       one for all of them
+//! corr, covar_*, regr_* of two                a statssummary2d                 one for all of them
+//! first, last                                 value and time
+//! min, bool_and, histogram, percentile_agg    what they give is a state
+//! the others                                  their input
+//! ```
+
+use crate::Result;
+use crate::function::aggregate::{first_last, histogram};
+use crate::state::pair::Pair;
+use crate::state::{aggregate, collect, pair, points, stats, value};
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions::core::get_field;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
+use highwater_store::schema::{arrow_type, column_type};
+use std::sync::Arc;
+
+/// One state, which several calls may share.
+pub struct State {
+    /// What it is the state of.
+    pub source: Source,
+    /// Names of its columns in a partial, and their types.
+    pub columns: Vec<(String, DataType)>,
+}
+
+/// What a state is of, and so what it consists of.
+pub enum Source {
+    /// `count(*)` or `count(x)` of something that is no number.
+    Count(AggregateFunction),
+    /// The shared state of a numeric column.
+    Stats {
+        /// The column.
+        argument: Expr,
+        /// Which rows count.
+        filter: Option<Box<Expr>>,
+        /// The components that its calls need.
+        needs: stats::Needs,
+        /// The type of the column.
+        data_type: DataType,
+    },
+    /// The shared state of two columns: y, then x.
+    Pair {
+        /// The columns.
+        arguments: Vec<Expr>,
+        /// Which rows count.
+        filter: Option<Box<Expr>>,
+    },
+    /// The first or last value, and its time.
+    Chosen(AggregateFunction),
+    /// An aggregate whose results another merges.
+    Fold(AggregateFunction, Arc<AggregateUDF>),
+    /// Everything else.
+    Collect(AggregateFunction),
+}
+
+impl Source {
+    /// What the state of a call is of.
+    ///
+    /// * `input` – the schema of the rows.
+    pub fn of(call: &AggregateFunction, input: &DFSchema) -> Result<Source> {
+        let AggregateFunctionParams { args, distinct, filter, order_by, .. } = &call.params;
+        let types = args.iter().map(|a| Ok(a.get_type(input)?)).collect::<Result<Vec<_>>>()?;
+        if *distinct || !order_by.is_empty() {
+            return Ok(Source::Collect(call.clone()));
+        }
+        let fold = |merge: Arc<AggregateUDF>| Ok(Source::Fold(call.clone(), merge));
+        let name = call.func.name();
+        match (stats::Kind::of(name), args.as_slice(), types.as_slice()) {
+            // Counting a constant counts rows.
+            (Some(stats::Kind::Count), [Expr::Literal(..)] | [], _) => return Ok(Source::Count(call.clone())),
+            (Some(kind), [argument], [data_type]) if stats::components(data_type, kind.needs()).is_some() => {
+                let (argument, filter, data_type) = (argument.clone(), filter.clone(), data_type.clone());
+                return Ok(Source::Stats { argument, filter, needs: kind.needs(), data_type });
+            }
+            (Some(stats::Kind::Count), _, _) => return Ok(Source::Count(call.clone())),
+            _ => {}
+        }
+        if Pair::of(name).is_some() && types.len() == 2 {
+            return Ok(Source::Pair { arguments: args.clone(), filter: filter.clone() });
+        }
+        match name {
+            "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" => fold(call.func.clone()),
+            "histogram" => fold(histogram::merge()),
+            "first" | "last" if types.len() == 2 => Ok(Source::Chosen(call.clone())),
+            // Their results cannot be merged where times overlap, as those of late rows and others do.
+            _ if points::is_of_points(&call.func) => Ok(Source::Collect(call.clone())),
+            _ => match value::Kind::of(&Expr::AggregateFunction(call.clone()).get_type(input)?) {
+                Some(_) => fold(aggregate::rollup()),
+                None => Ok(Source::Collect(call.clone())),
+            },
+        }
+    }
+
+    /// Whether a state of this serves the other as well; it has what both need afterwards.
+    pub fn share(&mut self, other: &Source) -> bool {
+        match (self, other) {
+            (
+                Source::Stats { argument, filter, needs, .. },
+                Source::Stats { argument: argument2, filter: filter2, needs: needs2, .. },
+            ) => {
+                let same = argument == argument2 && filter == filter2;
+                if same {
+                    *needs = needs.or(*needs2);
+                }
+                same
+            }
+            (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
+                arguments == arguments2 && filter == filter2
+            }
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// Gives its columns their names and types, once it is known what is needed.
+    pub fn name_columns(&mut self, i: usize, input: &DFSchema) -> Result<()> {
+        // One string type everywhere, so that what is kept is what is computed.
+        let kept = |t: DataType| column_type(&t).map_or(t, |t| arrow_type(&t));
+        let column = |name: &str, t: DataType| (format!("_state_{i}_{name}"), t);
+        self.columns = match &self.source {
+            Source::Count(_) => vec![column("n", DataType::Int64)],
+            Source::Stats { needs, data_type, .. } => stats::components(data_type, *needs)
+                .expect("it was checked when the state was made")
+                .into_iter()
+                .map(|(name, t)| column(name, t))
+                .collect(),
+            Source::Pair { .. } => vec![column("pair", value::Kind::Summary2D.data_type())],
+            Source::Chosen(call) => vec![
+                column("value", kept(call.params.args[0].get_type(input)?)),
+                column("time", kept(call.params.args[1].get_type(input)?)),
+            ],
+            Source::Fold(call, _) => {
+                vec![column(call.func.name(), kept(Expr::AggregateFunction(call.clone()).get_type(input)?))]
+            }
+            Source::Collect(call) => vec![column("values", collect::state_type(call, input)?)],
+        };
+        Ok(())
+    }
+
+    /// The aggregate over rows that gives the state.
+    pub fn partial(&self) -> Result<Expr> {
+        Ok(match &self.source {
+            Source::Count(call) | Source::Fold(call, _) => Expr::AggregateFunction(call.clone()),
+            Source::Stats { argument, filter, needs, .. } => {
+                call(stats::state_function(*needs), vec![argument.clone()], filter.clone())
+            }
+            Source::Pair { arguments, filter } => call(pair::state(), arguments.clone(), filter.clone()),
+            Source::Chosen(chosen) => {
+                call(first_last::state(&chosen.func), chosen.params.args.clone(), chosen.params.filter.clone())
+            }
+            Source::Collect(call) => collect::state_expr(call)?,
+        })
+    }
+
+    /// The columns of the state, from what [`State::partial`] or [`State::merge`] gives under the name `_s…`.
+    pub fn flatten(&self, i: usize) -> Vec<Expr> {
+        let state = bare(format!("_s{i}"));
+        let field = |name: &str| lit(name.rsplit('_').next().unwrap_or_default());
+        match &self.source {
+            Source::Stats { .. } | Source::Chosen(_) => self
+                .columns
+                .iter()
+                .map(|(name, _)| get_field().call(vec![state.clone(), field(name)]).alias(name))
+                .collect(),
+            _ => vec![cast(state, self.columns[0].1.clone()).alias(&self.columns[0].0)],
+        }
+    }
+
+    /// The aggregate over columns of states that merges them.
+    pub fn merge(&self) -> Expr {
+        let columns: Vec<Expr> = self.columns.iter().map(|(name, _)| bare(name.clone())).collect();
+        match &self.source {
+            Source::Count(_) => call(sum_udaf(), columns, None),
+            Source::Stats { needs, data_type, .. } => {
+                let merge = stats::merge_function(data_type, *needs).expect("it was checked when the state was made");
+                call(merge, columns, None)
+            }
+            Source::Pair { .. } => call(aggregate::rollup(), columns, None),
+            Source::Chosen(chosen) => call(first_last::state(&chosen.func), columns, None),
+            Source::Fold(_, merge) => call(merge.clone(), columns, None),
+            Source::Collect(call) => collect::merge_expr(&self.columns[0].0, call.params.distinct),
+        }
+    }
+
+    /// The value of a call from the columns of its state.
+    pub fn finish(&self, call: &AggregateFunction, input: &DFSchema, session: &SessionState) -> Result<Expr> {
+        let columns: Vec<Expr> = self.columns.iter().map(|(name, _)| bare(name.clone())).collect();
+        let first = || columns[0].clone();
+        Ok(match &self.source {
+            Source::Count(_) => coalesce(vec![first(), Expr::Literal(ScalarValue::Int64(Some(0)), None)]),
+            Source::Stats { needs, data_type, .. } => {
+                let kind = stats::Kind::of(call.func.name()).expect("calls with this state have a kind");
+                let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
+                finish.call(columns)
+            }
+            Source::Pair { .. } => {
+                pair::final_function(Pair::of(call.func.name()).expect("calls with this state are of pairs"))
+                    .call(columns)
+            }
+            Source::Chosen(_) | Source::Fold(..) => first(),
+            Source::Collect(_) => collect::final_expr(call, input, first(), session)?,
+        })
+    }
+}
+
+fn call(func: Arc<AggregateUDF>, args: Vec<Expr>, filter: Option<Box<Expr>>) -> Expr {
+    let params = AggregateFunctionParams { args, distinct: false, filter, order_by: vec![], null_treatment: None };
+    Expr::AggregateFunction(AggregateFunction { func, params })
+}
+
+/// A column without a qualifier.
+pub fn bare(name: impl Into<String>) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}

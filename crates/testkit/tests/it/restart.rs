@@ -1,0 +1,36 @@
+//! What is kept is there after a restart: from the log, and from segments.
+
+use crate::statements::rows;
+use highwater::{Instance, InstanceOptions};
+
+const SETUP: &str = "
+CREATE TABLE readings (time timestamptz NOT NULL, sensor integer, value double precision);
+SELECT create_hypertable('readings', 'time');
+INSERT INTO readings SELECT timestamptz '2026-03-01 00:00Z' + n * interval '1 minute', n % 3, n FROM generate_series(1, 3000) AS numbers (n);
+CREATE MATERIALIZED VIEW hourly WITH (timescaledb.continuous) AS
+  SELECT time_bucket('1 hour', time) AS bucket, sensor, percentile_agg(value) AS sketch, approx_count_distinct(value::integer % 100) AS kinds,
+    tdigest(20, value) AS digest, stats_agg(value) AS stats, stats_agg(value, sensor) AS pair
+  FROM readings GROUP BY 1, 2;
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_are_what_they_were() {
+    let directory = tempfile::tempdir().expect("there is room for files");
+    let options = || InstanceOptions { scheduler: false, ..InstanceOptions::at(directory.path()) };
+    let mut answers = Vec::new();
+    for start in 0..3 {
+        let instance = Instance::open(options()).await.expect("it can be opened");
+        let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
+        if start == 0 {
+            session.run(SETUP).await.expect("the setup is right");
+        }
+        let all = rows(&mut session, "SELECT * FROM hourly ORDER BY bucket, sensor").await.expect("it is answered");
+        let sql = "SELECT num_vals(rollup(stats)), distinct_count(rollup(kinds)), num_vals(rollup(digest)) FROM hourly";
+        let totals = rows(&mut session, sql).await.expect("it is answered");
+        assert_eq!(totals, [["3000", "100", "3000"]]);
+        answers.push(all);
+        drop(session);
+        instance.close().await.expect("it can be closed");
+    }
+    assert!(answers[0].len() > 150 && answers[0] == answers[1] && answers[1] == answers[2]);
+}
