@@ -33,7 +33,7 @@ use crate::database::Engine;
 const BATCH_ROWS: u64 = 5_000_000;
 
 /// Values that a batch keeps in states that are lists of their input.
-const BATCH_KEPT_VALUES: u64 = 10_000_000;
+const BATCH_KEPT_VALUES: u64 = 4_000_000;
 
 /// The SQLSTATE of a plan that needs more memory than there is.
 const OUT_OF_MEMORY: &str = "53200";

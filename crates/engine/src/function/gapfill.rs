@@ -1,4 +1,4 @@
-//! What `time_bucket_gapfill`, `locf` and `interpolate` compute; [`crate::gapfill`] puts it into plans.
+//! What `time_bucket_gapfill`, `locf` and `interpolate` compute; `crate::gapfill` puts it into plans.
 //!
 //! ```text
 //! rows of a group      09:00 10      11:00 14                             and 15:00 20, outside

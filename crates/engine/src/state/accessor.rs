@@ -98,12 +98,11 @@ struct Overload {
 }
 
 /// Names that aggregates over numbers have too, and those of the accessors.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 4] = [
     ("sum", "sum_of_state"),
     ("stddev", "stddev_of_state"),
     ("variance", "variance_of_state"),
     ("corr", "corr_of_state"),
-    ("mean", "mean_of_state"),
 ];
 
 /// Whether there is an accessor of this name.

@@ -117,7 +117,7 @@ mod tests {
         ]));
         let run = |beats| {
             let mut extremes = Extremes::<Float64Type>::new(beats);
-            extremes.update_batch(&[column.clone()], &[0, 0, 1, 2, 3], None, 4).unwrap();
+            extremes.update_batch(std::slice::from_ref(&column), &[0, 0, 1, 2, 3], None, 4).unwrap();
             format!(
                 "{:?}",
                 extremes.evaluate(EmitTo::All).unwrap().as_primitive::<Float64Type>().iter().collect::<Vec<_>>()

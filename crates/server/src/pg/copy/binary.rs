@@ -335,9 +335,10 @@ mod tests {
         let mut short = reader();
         short.push(&data[..cut]).unwrap();
         assert_eq!(short.end().unwrap_err().message, "unexpected EOF in COPY data");
-        // A number of three bytes, and a row of three fields.
-        data[24] = 3;
-        assert_eq!(reader().push(&data).unwrap_err().sqlstate, "22P03");
+        let mut three_bytes = Vec::new();
+        write_header(&mut three_bytes);
+        three_bytes.extend_from_slice(&[0, 2, 0, 0, 0, 3, 1, 2, 3, 255, 255, 255, 255]);
+        assert_eq!(reader().push(&three_bytes).unwrap_err().sqlstate, "22P03");
         data[20] = 3;
         assert_eq!(reader().push(&data).unwrap_err().message, "row field count is 3, expected 2");
     }

@@ -17,11 +17,15 @@ pub struct Overload {
     pub takes: Vec<String>,
 }
 
+/// Functions that share nothing but a name with PostgreSQL's: its `slope` is of two points.
+const OTHERS: [&str; 1] = ["slope"];
+
 /// The functions that PostgreSQL has, in whatever form, of those that are offered.
 pub async fn common(sides: &Sides, offered: &BTreeSet<String>) -> BTreeSet<String> {
     let sql = format!("SELECT DISTINCT proname FROM pg_proc WHERE proname IN ({})", list(offered));
     let rows = sides.texts(&sql).await.expect("the catalog can be read");
-    rows.into_iter().filter_map(|row| row[0].clone()).collect()
+    let names = rows.into_iter().filter_map(|row| row[0].clone());
+    names.filter(|name| !OTHERS.contains(&name.as_str())).collect()
 }
 
 /// The overloads of functions, without those that give sets and those of types that we have not.

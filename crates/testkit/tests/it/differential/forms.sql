@@ -529,3 +529,42 @@ SELECT 1 = ANY (ARRAY[1, 2]), 1 <> ALL (ARRAY[2, 3]);
 SELECT ARRAY[1, 2] @> ARRAY[1], ARRAY[1] <@ ARRAY[1, 2];
 SELECT ARRAY[1, 2] = ARRAY[1, 2], ARRAY[1] < ARRAY[1, 2];
 SELECT array_to_string(ARRAY[1, NULL, 3], ',');
+
+--- json
+SELECT array_to_json(ARRAY[1, 2, NULL]);
+SELECT json_array_element('[1, {"a": 2}]'::json, 1);
+SELECT json_array_element_text('[1, "b"]'::json, 1);
+SELECT json_array_length('[1, 2, [3]]'::json);
+SELECT json_extract_path('{"a": {"b": 1.50}}'::json, 'a', 'b');
+SELECT json_extract_path_text('{"a": {"b": "x"}}'::json, 'a', 'b');
+SELECT json_object_field('{"a": [1,  2]}'::json, 'a');
+SELECT json_object_field_text('{"a": "x"}'::json, 'a');
+SELECT json_strip_nulls('{"a": null, "b": [null, 1]}'::json);
+SELECT json_typeof('[]'::json), json_typeof('null'::json), json_typeof('1e5'::json);
+SELECT row_to_json(v) FROM (VALUES (1, 'a'), (NULL, 'b"c')) v(x, y) ORDER BY y;
+
+--- jsonb
+SELECT '{"b": 1, "a": [1.50, true, null], "aa": "ü", "b": 2}'::jsonb;
+SELECT jsonb_array_length('[1, 2, [3]]'::jsonb);
+SELECT jsonb_array_length('{}'::jsonb);
+SELECT jsonb_concat('{"a": 1}'::jsonb, '{"b": 2, "a": 3}'::jsonb);
+SELECT jsonb_contained('{"a": 1}'::jsonb, '{"b": 2, "a": 1}'::jsonb);
+SELECT jsonb_contains('[1, [2, 3], 4]'::jsonb, '[[3], 1]'::jsonb), jsonb_contains('"a"'::jsonb, '"a"'::jsonb);
+SELECT jsonb_delete_path('{"a": [1, 2, 3]}'::jsonb, '{a,-1}'::text[]);
+SELECT jsonb_exists('["a", "b"]'::jsonb, 'a'), jsonb_exists('{"a": 1}'::jsonb, 'b');
+SELECT jsonb_exists_all('{"a": 1, "b": 2}'::jsonb, ARRAY['a', 'b']);
+SELECT jsonb_exists_any('{"a": 1, "b": 2}'::jsonb, ARRAY['c', 'b']);
+SELECT jsonb_extract_path('{"a": {"b": [1, 2]}}'::jsonb, 'a', 'b', '1');
+SELECT jsonb_extract_path_text('{"a": {"b": null}}'::jsonb, 'a', 'b');
+SELECT jsonb_insert('{"a": [0, 2]}'::jsonb, '{a,1}'::text[], '1'::jsonb);
+SELECT jsonb_pretty('{"b": [], "a": {"c": [1, "x"]}}'::jsonb);
+SELECT jsonb_set('{"a": [1, 2]}'::jsonb, '{a,5}'::text[], '"x"'::jsonb);
+SELECT jsonb_strip_nulls('{"a": null, "b": {"c": null}}'::jsonb);
+SELECT jsonb_typeof('{}'::jsonb), jsonb_typeof('"a"'::jsonb), jsonb_typeof('false'::jsonb);
+SELECT '{"a": 1}'::jsonb -> 'a', '{"a": "x"}'::jsonb ->> 'a', '[1, 2]'::jsonb -> -1, '{"a": {"b": 1}}'::jsonb #> '{a,b}', '{"a": {"b": 1}}'::jsonb #>> '{a,b}';
+SELECT '{"a": 1}'::jsonb @> '{}'::jsonb, '{"a": 1}'::jsonb ? 'a', '{"a": 1, "b": 2}'::jsonb - 'a', '[1, 2]'::jsonb || '3'::jsonb;
+
+--- network addresses
+SELECT family('10.0.0.1'::inet), family('::1'::inet);
+SELECT host('10.0.0.1/8'::inet), host('fe80::1/64'::inet);
+SELECT masklen('10.0.0.1/8'::inet), masklen('10.0.0.1'::inet);
