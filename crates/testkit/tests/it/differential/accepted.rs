@@ -159,6 +159,7 @@ pub const OPEN: &[&str] = &[
     "SELECT string_agg(x, ',' ORDER BY x DESC), string_agg(x, '' ORDER BY x), string_agg(DISTINCT x, ',' ORDER BY x) FROM (VALUES ('b'), ('a'), (NULL), ('a')) v(x)",
     "SELECT interval '1.5' year",
     "SELECT interval(0) '1.7 seconds'",
+    "SELECT json_strip_nulls('{\"a\": null, \"b\": [null, 1]}'::json)",
 ];
 
 fn of_numeric(d: &Difference) -> bool {

@@ -540,6 +540,7 @@ SELECT json_extract_path_text('{"a": {"b": "x"}}'::json, 'a', 'b');
 SELECT json_object_field('{"a": [1,  2]}'::json, 'a');
 SELECT json_object_field_text('{"a": "x"}'::json, 'a');
 SELECT json_strip_nulls('{"a": null, "b": [null, 1]}'::json);
+SELECT json_strip_nulls('{"a": null}'::json), json_strip_nulls('null'::json);
 SELECT json_typeof('[]'::json), json_typeof('null'::json), json_typeof('1e5'::json);
 SELECT row_to_json(v) FROM (VALUES (1, 'a'), (NULL, 'b"c')) v(x, y) ORDER BY y;
 
