@@ -30,7 +30,7 @@ use std::time::Duration;
 const STATEMENTS: usize = 40;
 
 /// A history that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// Plays the concurrent history of a seed; gives how many statements it had. Who comes first is up to the
 /// machine, so a seed need not fail again.
