@@ -237,6 +237,8 @@ impl Session {
     /// Whatever the statement gives; 25P02 in a failed block; 57014 when it is cancelled or takes longer
     /// than `statement_timeout`.
     pub async fn execute(&mut self, prepared: &Arc<Prepared>, parameters: Vec<Parameter>) -> Result<Outcome> {
+        // A statement may find all it needs in memory. Who executes one after another lets others have their turn.
+        tokio::task::coop::consume_budget().await;
         let token = CancellationToken::new();
         *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
         let limit = Limit::new(token, self.settings.statement_timeout().map(Duration::from_millis));

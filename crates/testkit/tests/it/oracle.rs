@@ -53,5 +53,5 @@ fn after_any_history_aggregates_equal_their_rows() {
 
 #[test]
 fn beside_writers_refreshes_lose_nothing() {
-    every_seed("concurrent histories", 2, oracle::concurrent::check);
+    every_seed("concurrent histories", 15, oracle::concurrent::check);
 }
