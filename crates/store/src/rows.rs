@@ -58,13 +58,19 @@ impl Rows {
         self.first_id + self.len() as u64
     }
 
-    /// The rows of both, when their ids and columns continue each other.
-    pub fn joined(&self, next: &Rows) -> Option<Rows> {
-        if self.end_id() != next.first_id || self.batch.schema() != next.batch.schema() {
+    /// All these rows as one, when their ids and columns continue each other.
+    pub fn joined(all: &[Arc<Rows>]) -> Option<Rows> {
+        let first = all.first()?;
+        if !all.windows(2).all(|pair| pair[0].continues_in(&pair[1])) {
             return None;
         }
-        let batch = concat_batches(&self.batch.schema(), [&self.batch, &next.batch]).ok()?;
-        Some(Rows::new(self.first_id, batch))
+        let batch = concat_batches(&first.batch.schema(), all.iter().map(|rows| &rows.batch)).ok()?;
+        Some(Rows::new(first.first_id, batch))
+    }
+
+    /// Whether `next` has the ids after these, and the same columns.
+    pub fn continues_in(&self, next: &Rows) -> bool {
+        self.end_id() == next.first_id && self.batch.schema() == next.batch.schema()
     }
 
     /// The rows with these ids, copied; `None` when there are none.

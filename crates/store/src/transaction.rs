@@ -14,7 +14,6 @@ use crate::unique::{self, Keys};
 use crate::version::Version;
 use crate::{Error, Result, schema};
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::concat_batches;
 use highwater_model::{CaggId, CatalogChange, RangeSet, Table, TableId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -277,7 +276,7 @@ impl Transaction {
                 }
                 continue;
             }
-            for rows in join_consecutive(all)? {
+            for rows in join_consecutive(&all) {
                 compacted.push(Op::Insert { table, rows, touched: touched.clone() });
             }
         }
@@ -292,15 +291,11 @@ impl Transaction {
 }
 
 /// Joins rows whose ids and columns continue each other.
-fn join_consecutive(all: Vec<Arc<Rows>>) -> Result<Vec<Arc<Rows>>> {
-    let continues = |a: &Arc<Rows>, b: &Arc<Rows>| a.end_id() == b.first_id && a.batch.schema() == b.batch.schema();
-    all.chunk_by(continues)
-        .map(|rows| match rows {
-            [one] => Ok(one.clone()),
-            many => {
-                let batches = many.iter().map(|rows| &rows.batch);
-                Ok(Arc::new(Rows::new(many[0].first_id, concat_batches(&many[0].batch.schema(), batches)?)))
-            }
-        })
-        .collect()
+fn join_consecutive(all: &[Arc<Rows>]) -> Vec<Arc<Rows>> {
+    let runs = all.chunk_by(|a, b| a.continues_in(b));
+    runs.flat_map(|run| match Rows::joined(run) {
+        Some(joined) if run.len() > 1 => vec![Arc::new(joined)],
+        _ => run.to_vec(),
+    })
+    .collect()
 }

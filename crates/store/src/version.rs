@@ -15,9 +15,12 @@ use highwater_model::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Buffered batches below this many rows are joined with their neighbour, so that single-row inserts do
-/// not leave a scan with thousands of batches.
+/// Buffered batches are joined up to this many rows, so that single-row inserts do not leave a scan with
+/// thousands of batches.
 const JOIN_BELOW_ROWS: usize = 8192;
+
+/// How many batches of about one size become one.
+const JOIN_AT_ONCE: usize = 8;
 
 /// The database as of one commit: a value, cheap to clone, never changed once shared.
 #[derive(Clone, Debug)]
@@ -306,13 +309,16 @@ impl TableData {
     fn add_rows(&mut self, rows: Arc<Rows>) {
         self.row_count += rows.len() as u64;
         self.buffer.push(rows);
-        // Join like the digits of a binary counter, so that each row is copied at most log n times.
-        while let [.., before, last] = self.buffer.as_slice() {
-            if before.len() > 2 * last.len() || before.len() + last.len() > JOIN_BELOW_ROWS {
+        // Join like the digits of a counter, so that each row is copied only as often as there are digits.
+        while let Some(from) = self.buffer.len().checked_sub(JOIN_AT_ONCE) {
+            let run = &self.buffer[from..];
+            let most = 2 * run[JOIN_AT_ONCE - 1].len();
+            if run.iter().any(|rows| rows.len() > most) || run.iter().map(|r| r.len()).sum::<usize>() > JOIN_BELOW_ROWS
+            {
                 break;
             }
-            let Some(joined) = before.joined(last) else { break };
-            self.buffer.truncate(self.buffer.len() - 2);
+            let Some(joined) = Rows::joined(run) else { break };
+            self.buffer.truncate(from);
             self.buffer.push(Arc::new(joined));
         }
     }
