@@ -1,6 +1,7 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
 use crate::Result;
+use crate::function::Functions;
 use crate::function::context::SessionClock;
 use crate::query::{PlanCache, StatementTimes};
 use crate::sequence::Numbers;
@@ -10,8 +11,9 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
+use highwater_model::CaggId;
 use highwater_store::{Store, Transaction};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The names of an instance's databases, shared by all of them.
@@ -31,12 +33,16 @@ pub struct Engine {
     state: SessionState,
     /// The same for plans that need no physical optimization.
     plain: SessionState,
+    /// What statements may call. Not in the configurations, which are copied for each statement.
+    pub functions: Functions,
     /// Plans of queries, to be used again.
     pub plans: PlanCache,
     /// Its sequences at work.
     pub numbers: Numbers,
     /// One refresh of an aggregate at a time: a second one would only compute the same and conflict.
     pub refreshing: tokio::sync::Mutex<()>,
+    /// Rows a second that the last refresh of an aggregate went through, to estimate the next.
+    pub refresh_rates: parking_lot::Mutex<HashMap<CaggId, f64>>,
 }
 
 impl Engine {
@@ -58,7 +64,7 @@ impl Engine {
         options.optimizer.prefer_existing_sort = false;
         let state =
             SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
-        let state = crate::state::register(state);
+        let (state, functions) = Functions::take(crate::state::register(state));
         let plain =
             SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(Vec::new()).build();
         Ok(Arc::new(Engine {
@@ -68,9 +74,11 @@ impl Engine {
             clock,
             state,
             plain,
+            functions,
             plans: PlanCache::default(),
             numbers: Numbers::default(),
             refreshing: tokio::sync::Mutex::new(()),
+            refresh_rates: parking_lot::Mutex::default(),
         }))
     }
 
@@ -84,13 +92,6 @@ impl Engine {
         let mut state = configured(&self.plain, settings, times);
         state.config_mut().options_mut().execution.target_partitions = 1;
         state
-    }
-
-    /// The names of the functions, aggregates and window functions that are registered.
-    pub fn functions(&self) -> BTreeSet<String> {
-        let state = &self.state;
-        let scalars = state.scalar_functions().keys();
-        scalars.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys()).cloned().collect()
     }
 
     /// Microseconds since 1970 UTC.

@@ -21,9 +21,56 @@ pub(crate) mod testing;
 use crate::error::Result;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+
+/// The aggregate that the optimizer asks a configuration for, to do DISTINCT ON with it.
+const NEEDED_BY_OPTIMIZER: &str = "first_value";
+
+/// What statements may call, by name.
+#[derive(Debug)]
+pub struct Functions {
+    /// Scalar functions.
+    pub scalars: HashMap<String, Arc<ScalarUDF>>,
+    /// Functions that take functions.
+    pub higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    /// Aggregates.
+    pub aggregates: HashMap<String, Arc<AggregateUDF>>,
+    /// Window functions.
+    pub windows: HashMap<String, Arc<WindowUDF>>,
+}
+
+impl Functions {
+    /// Takes the functions out of a configuration: it is copied several times for each statement, and they are
+    /// hundreds of names.
+    pub fn take(state: SessionState) -> (SessionState, Functions) {
+        let functions = Functions {
+            scalars: state.scalar_functions().clone(),
+            higher_order: state.higher_order_functions().clone(),
+            aggregates: state.aggregate_functions().clone(),
+            windows: state.window_functions().clone(),
+        };
+        let needed = functions.aggregates.get(NEEDED_BY_OPTIMIZER).cloned();
+        let state = SessionStateBuilder::new_from_existing(state)
+            .with_scalar_functions(Vec::new())
+            .with_higher_order_functions(Vec::new())
+            .with_aggregate_functions(needed.into_iter().collect())
+            .with_window_functions(Vec::new())
+            .with_table_functions(HashMap::new())
+            .with_file_formats(Vec::new())
+            .with_table_factories(HashMap::new())
+            .build();
+        (state, functions)
+    }
+
+    /// The names of the functions, aggregates and window functions.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.scalars.keys().chain(self.aggregates.keys()).chain(self.windows.keys()).cloned().collect()
+    }
+}
 
 /// Makes the rows of a table function from its arguments.
 pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn TableProvider>>;

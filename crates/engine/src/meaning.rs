@@ -12,6 +12,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
 use highwater_model::ColumnType;
+use highwater_model::time::Clockface;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -21,9 +22,9 @@ pub fn prepare<T: VisitMut>(statement: &mut T) {
 }
 
 /// The planners of expressions, ours first.
-pub fn planners(state: &SessionState) -> Result<Vec<Arc<dyn ExprPlanner>>> {
-    let ours: Arc<dyn ExprPlanner> = Arc::new(PgPlanner::new(clockface(state.config_options())?));
-    Ok(std::iter::once(ours).chain(state.expr_planners().iter().cloned()).collect())
+pub fn planners(clock: Clockface, state: &SessionState) -> Vec<Arc<dyn ExprPlanner>> {
+    let ours: Arc<dyn ExprPlanner> = Arc::new(PgPlanner::new(clock));
+    std::iter::once(ours).chain(state.expr_planners().iter().cloned()).collect()
 }
 
 /// Gives a plan, as the planner made it, PostgreSQL's meaning.

@@ -37,6 +37,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
+use highwater_model::time::{Clockface, Zone};
 use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind};
 use highwater_store::Version;
 use highwater_store::schema::field_type;
@@ -60,11 +61,11 @@ pub struct Planner {
     settings: Settings,
     user: String,
     times: StatementTimes,
-    state: SessionState,
+    state: OnceLock<SessionState>,
     row_ids: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     depth: AtomicUsize,
-    expr_planners: Vec<Arc<dyn ExprPlanner>>,
+    expr_planners: OnceLock<Vec<Arc<dyn ExprPlanner>>>,
     known: OnceLock<Arc<information::Known>>,
     /// Aggregates that plans of this planner read.
     reads: Mutex<Vec<CaggId>>,
@@ -82,13 +83,11 @@ impl Planner {
         user: &str,
         times: StatementTimes,
     ) -> Self {
-        let state = engine.state(settings, times);
         Planner {
             engine: engine.clone(),
             version: version.clone(),
-            // The setting was checked when it was set.
-            expr_planners: meaning::planners(&state).unwrap_or_else(|_| state.expr_planners().to_vec()),
-            state,
+            state: OnceLock::new(),
+            expr_planners: OnceLock::new(),
             settings: settings.clone(),
             user: user.to_owned(),
             times,
@@ -134,7 +133,15 @@ impl Planner {
 
     /// The configuration it plans with.
     pub fn state(&self) -> &SessionState {
-        &self.state
+        // A copy for each statement costs, and many statements need none.
+        self.state.get_or_init(|| self.engine.state(&self.settings, self.times))
+    }
+
+    /// The session's zone, and the start of its transaction.
+    pub fn clock(&self) -> Clockface {
+        // The setting was checked when it was set.
+        let zone = Zone::parse(self.settings.time_zone()).unwrap_or(Zone::UTC);
+        Clockface::new(zone, self.times.transaction)
     }
 
     /// The engine it belongs to.
@@ -190,7 +197,7 @@ impl Planner {
         );
         let planner = SqlToRel::new_with_options(self, parser_options());
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
-        let plan = rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, &self.state)?)?;
+        let plan = rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, self.state())?)?;
         gapfill::apply(self, plan)
     }
 
@@ -201,7 +208,7 @@ impl Planner {
         meaning::prepare(&mut expr);
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr, schema, &mut PlannerContext::new())?;
-        meaning::apply_expr(planned, schema, &self.state)
+        meaning::apply_expr(planned, schema, self.state())
     }
 
     /// The type of a prepared expression without columns; `None` when it cannot be told.
@@ -209,7 +216,7 @@ impl Planner {
         let schema = DFSchema::empty();
         let planner = SqlToRel::new_with_options(self, parser_options());
         let planned = planner.sql_to_expr(expr.clone(), &schema, &mut PlannerContext::new()).ok()?;
-        let planned = meaning::apply_expr(planned, &schema, &self.state).ok()?;
+        let planned = meaning::apply_expr(planned, &schema, self.state()).ok()?;
         // Types that are kept as text are not told by it.
         if marked(&planned, &schema).is_some() {
             return None;
@@ -227,7 +234,7 @@ impl Planner {
         exprs
             .iter()
             .map(|expr| {
-                let physical = self.state.create_physical_expr(expr.clone(), schema)?;
+                let physical = self.state().create_physical_expr(expr.clone(), schema)?;
                 Ok(physical.evaluate(batch)?.into_array(batch.num_rows())?)
             })
             .collect()
@@ -250,7 +257,7 @@ impl Planner {
         let Some(column_type) = field_type(parameter) else { return self.constant_of(&planned) };
         let (id, name) = (ColumnId(0), "parameter".to_owned());
         let column = Column { id, name, column_type, not_null: false, default: None, missing: None };
-        self.constant_of(&convert::assign_expr(planned, &column, "", &schema, &self.state)?)
+        self.constant_of(&convert::assign_expr(planned, &column, "", &schema, self.state())?)
     }
 
     /// The value of a planned expression without columns.
@@ -276,7 +283,7 @@ impl Planner {
 
     /// The configuration to make a plan physical with.
     fn state_for(&self, plan: &LogicalPlan) -> SessionState {
-        let mut state = self.state.clone();
+        let mut state = self.state().clone();
         if scanned_rows(plan) < PARALLEL_ROWS {
             state.config_mut().options_mut().execution.target_partitions = 1;
         }
@@ -286,7 +293,7 @@ impl Planner {
     /// Runs a physical plan.
     pub fn stream(&self, physical: Arc<dyn ExecutionPlan>) -> Result<RowStream> {
         let physical = physical.transform_up(let_others_in)?.data;
-        let stream = execute_stream(physical, self.state.task_ctx())?;
+        let stream = execute_stream(physical, self.state().task_ctx())?;
         Ok(stream.map_err(Error::from).boxed())
     }
 
@@ -420,7 +427,7 @@ impl ContextProvider for Planner {
         let bare = name.rsplit('.').next().unwrap_or(name);
         let args = args
             .into_iter()
-            .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), &self.state))
+            .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), self.state()))
             .collect::<Result<Vec<_>>>()?;
         if let Some(function) = information::table_function(bare) {
             let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
@@ -429,7 +436,7 @@ impl ContextProvider for Planner {
         match crate::function::table_function(bare) {
             Some(function) => {
                 let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
-                Ok(provider_as_source(function(&values, &self.state)?))
+                Ok(provider_as_source(function(&values, self.state())?))
             }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }
@@ -440,7 +447,7 @@ impl ContextProvider for Planner {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.expr_planners
+        self.expr_planners.get_or_init(|| meaning::planners(self.clock(), self.state()))
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
@@ -453,19 +460,19 @@ impl ContextProvider for Planner {
             self.numbered.store(true, Ordering::Relaxed);
             return Some(function);
         }
-        information::scalar_function(self, bare).or_else(|| self.state.scalar_functions().get(bare).cloned())
+        information::scalar_function(self, bare).or_else(|| self.engine.functions.scalars.get(bare).cloned())
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.state.higher_order_functions().get(name).cloned()
+        self.engine.functions.higher_order.get(name).cloned()
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(name.rsplit('.').next().unwrap_or(name)).cloned()
+        self.engine.functions.aggregates.get(name.rsplit('.').next().unwrap_or(name)).cloned()
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.state.window_functions().get(name.rsplit('.').next().unwrap_or(name)).cloned()
+        self.engine.functions.windows.get(name.rsplit('.').next().unwrap_or(name)).cloned()
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -473,23 +480,23 @@ impl ContextProvider for Planner {
     }
 
     fn options(&self) -> &ConfigOptions {
-        self.state.config_options()
+        self.state().config_options()
     }
 
     fn udf_names(&self) -> Vec<String> {
-        self.state.scalar_functions().keys().cloned().collect()
+        self.engine.functions.scalars.keys().cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        self.state.higher_order_functions().keys().cloned().collect()
+        self.engine.functions.higher_order.keys().cloned().collect()
     }
 
     fn udaf_names(&self) -> Vec<String> {
-        self.state.aggregate_functions().keys().cloned().collect()
+        self.engine.functions.aggregates.keys().cloned().collect()
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        self.state.window_functions().keys().cloned().collect()
+        self.engine.functions.windows.keys().cloned().collect()
     }
 }
 

@@ -169,7 +169,7 @@ impl Session {
     /// The names of the functions and aggregates that statements may call, beside those that answer from the
     /// catalog.
     pub fn functions(&self) -> BTreeSet<String> {
-        self.engine.functions()
+        self.engine.functions.names()
     }
 
     /// Splits a simple-query string into its statements, without executing any.

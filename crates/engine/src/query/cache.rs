@@ -127,7 +127,7 @@ impl Planner {
     ) -> Option<Arc<Kept>> {
         let columns = Arc::new(plan.schema().as_arrow().clone());
         let (plan, asked) = ask_later(plan.clone()).ok()?;
-        let plan = self.state.optimize(&plan).ok()?;
+        let plan = self.state().optimize(&plan).ok()?;
         // The system's own views and functions, and those of sequences, answer from the version they were made for.
         let lasts = self.known.get().is_none()
             && !self.numbered.load(Ordering::Relaxed)

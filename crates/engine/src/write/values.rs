@@ -5,7 +5,6 @@
 //! whatever else there is goes the general way, through a plan.
 
 use crate::error::Result;
-use crate::function::context::clockface;
 use crate::query::Planner;
 use crate::text::read::ColumnReader;
 use arrow::array::ArrayRef;
@@ -33,7 +32,7 @@ pub fn read(
     if !plain || values.rows.iter().any(|row| row.content.len() != columns.len()) {
         return Ok(None);
     }
-    let clock = clockface(planner.state().config_options())?;
+    let clock = planner.clock();
     let mut arrays = Vec::with_capacity(columns.len());
     for (i, column) in columns.iter().enumerate() {
         let cells = values.rows.iter().map(|row| &row.content[i]);
