@@ -22,8 +22,9 @@ use datafusion::sql::sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit,
     VisitMut, Visitor, VisitorMut,
 };
+use futures::StreamExt;
 use highwater_model::time::{Clockface, Zone};
-use highwater_model::{ContinuousAggregate, Interval, Table, TimeType, refresh as arithmetic};
+use highwater_model::{ContinuousAggregate, Interval, Table, TimeRange, TimeType, refresh as arithmetic};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -142,8 +143,13 @@ const FUNCTIONS: &[Function] = &[
             ("max_retries", "integer"),
             ("retry_period", "interval"),
             ("scheduled", "boolean"),
-            ("config", "text"),
+            ("config", "jsonb"),
             ("next_start", "timestamptz"),
+            ("check_config", "text"),
+            ("fixed_schedule", "boolean"),
+            ("initial_start", "timestamptz"),
+            ("timezone", "text"),
+            ("application_name", "name"),
         ],
     },
     Function { name: "delete_job", parameters: &["job_id"], columns: &[("delete_job", "void")] },
@@ -268,14 +274,15 @@ pub async fn execute<'a>(work: &mut Work, query: &'a Query, parameters: &[Scalar
     names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
+    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None, record: None });
     let mut answers = Vec::new();
     for (function, args) in calls {
         let arguments = read_arguments(&work.planner(), function, &args, parameters)?;
         answers.push(invoke(work, function, &arguments).await?);
     }
     let mut places = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(answers.into_iter()) });
+    let _ =
+        VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(answers.into_iter()), record: None });
     Ok(Cow::Owned(query))
 }
 
@@ -288,10 +295,11 @@ pub fn described(query: &Query) -> Result<Cow<'_, Query>> {
     names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None });
+    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None, record: None });
     let none: Vec<Rows> = calls.iter().map(|_| Vec::new()).collect();
     let mut places = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(none.into_iter()) });
+    let _ =
+        VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(none.into_iter()), record: None });
     Ok(Cow::Owned(query))
 }
 
@@ -350,13 +358,36 @@ fn lift_set(query: &mut Query) {
 struct Collect<'a> {
     calls: &'a mut Vec<(&'static Function, Vec<FunctionArg>)>,
     rows: Option<std::vec::IntoIter<Rows>>,
+    /// The record that was last put in a place, and its columns.
+    record: Option<(Expr, Vec<Expr>)>,
+}
+
+impl Collect<'_> {
+    /// A record is NULL when all its columns are, and not NULL when none is.
+    fn test_record(&mut self, expr: &mut Expr) {
+        let test = match expr {
+            Expr::IsNull(_) => Expr::IsNull,
+            Expr::IsNotNull(_) => Expr::IsNotNull,
+            _ => return,
+        };
+        let (Expr::IsNull(tested) | Expr::IsNotNull(tested)) = expr else { return };
+        // The tested expression was visited just before.
+        if let Some((_, columns)) = self.record.take_if(|(value, _)| *value == **tested) {
+            let tests = columns.into_iter().map(|column| test(Box::new(column)));
+            let both = |a: Expr, b| Expr::BinaryOp { left: a.into(), op: ast::BinaryOperator::And, right: Box::new(b) };
+            *expr = tests.reduce(both).map_or_else(|| expr.clone(), |all| Expr::Nested(Box::new(all)));
+        }
+    }
 }
 
 impl VisitorMut for Collect<'_> {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
+        let Expr::Function(call) = expr else {
+            self.test_record(expr);
+            return ControlFlow::Continue(());
+        };
         let Some(function) = find(&call.name) else { return ControlFlow::Continue(()) };
         let args = match &call.args {
             FunctionArguments::List(list) => list.args.clone(),
@@ -367,6 +398,11 @@ impl VisitorMut for Collect<'_> {
             let rows = rows.next().unwrap_or_default();
             let text = scalar_text(function, rows.first());
             if let Ok(value) = parse::parse_expr(&text) {
+                let columns = rows.first().filter(|row| row.len() > 1).map(|row| {
+                    let typed = row.iter().zip(function.columns);
+                    typed.map(|(cell, (_, t))| parse::parse_expr(&format!("CAST({cell} AS {})", sql_type(t)))).collect()
+                });
+                self.record = columns.and_then(Result::ok).map(|columns| (value.clone(), columns));
                 *expr = value;
             }
         }
@@ -621,9 +657,8 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
     };
     match parts.last().map(String::as_str) {
         Some("refresh_continuous_aggregate") => {
-            const NAMES: &[&str] = &["continuous_aggregate", "window_start", "window_end", "force", "options"];
-            let arguments = read_named(&work.planner(), "refresh_continuous_aggregate", NAMES, &args, parameters)?;
-            refresh_continuous_aggregate(work, &arguments).await?;
+            let asked = Asked::read(work, &args, parameters)?;
+            refresh_continuous_aggregate(work, asked).await?;
         }
         Some("run_job") => {
             let arguments = read_named(&work.planner(), "run_job", &["job_id"], &args, parameters)?;
@@ -646,20 +681,47 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
     Ok(Outcome::Done("CALL".to_owned()))
 }
 
-async fn refresh_continuous_aggregate(work: &mut Work, arguments: &Arguments) -> Result<()> {
-    let name = arguments
-        .text("continuous_aggregate")
-        .ok_or_else(|| Error::invalid_parameter("invalid continuous aggregate"))?;
-    let cagg = work.cagg_of(&parse::parse_name(&name)?)?;
-    let time_type = cagg.bucket.time_type;
-    let bound = |name: &str| arguments.value(name).map(|v| instant_of(v, time_type, work)).transpose();
-    let (start, end) = (bound("window_start")?, bound("window_end")?);
-    let window = arithmetic::whole_buckets(&cagg.bucket, start, end).ok_or_else(|| {
-        Error::invalid_parameter("refresh window too small")
-            .detail("The refresh window must cover at least one bucket of data.")
-            .hint("Align the refresh window with the bucket time zone or use at least two buckets.")
-    })?;
-    let choice = if arguments.truth("force")? { Choice::Force } else { Choice::Pending };
+/// Which refresh is asked for.
+struct Asked {
+    cagg: Arc<ContinuousAggregate>,
+    window: TimeRange,
+    choice: Choice,
+}
+
+impl Asked {
+    /// Reads the arguments of `refresh_continuous_aggregate`.
+    fn read(work: &Work, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<Asked> {
+        const NAMES: &[&str] = &["continuous_aggregate", "window_start", "window_end", "force", "options"];
+        let arguments = read_named(&work.planner(), "refresh_continuous_aggregate", NAMES, args, parameters)?;
+        let name = arguments
+            .text("continuous_aggregate")
+            .ok_or_else(|| Error::invalid_parameter("invalid continuous aggregate"))?;
+        let cagg = work.cagg_of(&parse::parse_name(&name)?)?;
+        let time_type = cagg.bucket.time_type;
+        let bound = |name: &str| arguments.value(name).map(|v| instant_of(v, time_type, work)).transpose();
+        let (start, end) = (bound("window_start")?, bound("window_end")?);
+        let window = arithmetic::whole_buckets(&cagg.bucket, start, end).ok_or_else(|| {
+            Error::invalid_parameter("refresh window too small")
+                .detail("The refresh window must cover at least one bucket of data.")
+                .hint("Align the refresh window with the bucket time zone or use at least two buckets.")
+        })?;
+        let choice = if arguments.truth("force")? { Choice::Force } else { Choice::Pending };
+        Ok(Asked { cagg, window, choice })
+    }
+}
+
+/// EXPLAIN REFRESH, and EXPLAIN of `refresh_continuous_aggregate`.
+pub fn explain_refresh(work: &Work, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<Outcome> {
+    let Asked { cagg, window, choice } = Asked::read(work, args, parameters)?;
+    let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+    let rate = work.engine.refresh_rates.lock().get(&cagg.id).copied();
+    let batch = refresh::explain(work.transaction.version(), &cagg, window, choice, &zone, rate)?;
+    let rows = futures::stream::once(async { Ok(batch) }).boxed();
+    Ok(Outcome::Rows { columns: refresh::explain_columns(), rows, tag: "EXPLAIN" })
+}
+
+async fn refresh_continuous_aggregate(work: &mut Work, asked: Asked) -> Result<()> {
+    let Asked { cagg, window, choice } = asked;
     let refreshed = match work.autocommit {
         true => refresh::run(&work.engine, &work.settings, &work.user, &cagg, window, choice).await?,
         false => {

@@ -19,7 +19,7 @@ mod schema;
 mod settings;
 mod size;
 mod table_functions;
-mod timescale;
+pub mod timescale;
 mod types;
 
 use crate::Result;

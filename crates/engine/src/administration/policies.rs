@@ -2,6 +2,7 @@
 
 use super::{Arguments, Rows, chunked, interval_of, literal, void, whole_of};
 use crate::error::{Error, Notice, Result};
+use crate::information::timescale;
 use crate::query::Relation;
 use crate::work::Work;
 use datafusion::common::ScalarValue;
@@ -270,10 +271,13 @@ pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     }
     work.change(CatalogChange::PutJob(Arc::new(changed.clone())))?;
     work.change(CatalogChange::PutJobStats(job.id, stats.clone()))?;
-    let next = stats.next_start.map_or_else(
-        || "NULL".to_owned(),
-        |t| literal(&highwater_model::time::format_timestamptz(t, &highwater_model::time::Zone::UTC)),
-    );
+    let null = || "NULL".to_owned();
+    let instant = |t: Option<i64>| {
+        t.map_or_else(null, |t| {
+            literal(&highwater_model::time::format_timestamptz(t, &highwater_model::time::Zone::UTC))
+        })
+    };
+    let text = |text: Option<String>| text.map_or_else(null, |text| literal(&text));
     Ok(vec![vec![
         job.id.0.to_string(),
         literal(&changed.schedule_interval.to_string()),
@@ -281,8 +285,13 @@ pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
         changed.max_retries.to_string(),
         literal(&changed.retry_period.to_string()),
         changed.scheduled.to_string(),
-        "NULL".to_owned(),
-        next,
+        text(timescale::config(work.transaction.version(), &changed.action)),
+        instant(stats.next_start),
+        null(),
+        changed.fixed_schedule.to_string(),
+        instant(changed.initial_start),
+        text(changed.timezone.clone()),
+        literal(&timescale::application_name(&changed)),
     ]])
 }
 

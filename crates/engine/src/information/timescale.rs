@@ -431,7 +431,8 @@ fn jobs(planner: &Planner) -> Vec<Row> {
         .collect()
 }
 
-fn application_name(job: &Job) -> String {
+/// What a job is called beside its number.
+pub fn application_name(job: &Job) -> String {
     let what = match job.action {
         Action::Refresh { .. } => "Refresh Continuous Aggregate Policy",
         Action::Retention { .. } => "Retention Policy",
@@ -462,7 +463,7 @@ fn subject(version: &Version, action: &Action) -> Option<(String, String)> {
 }
 
 /// A job's configuration as the text of a `jsonb`: shorter keys first, as PostgreSQL orders them.
-fn config(version: &Version, action: &Action) -> Option<String> {
+pub fn config(version: &Version, action: &Action) -> Option<String> {
     let offset = |offset: &Offset| match offset {
         Offset::Interval(interval) => format!("\"{interval}\""),
         Offset::Integer(n) => n.to_string(),
