@@ -4,7 +4,7 @@
 //! own tokenizer and expression parser, so positions in errors stay those of the text:
 //!
 //! * `CREATE MATERIALIZED VIEW … WITH (timescaledb.continuous, …) AS … WITH [NO] DATA`
-//! * `ALTER MATERIALIZED VIEW …`, `REFRESH MATERIALIZED VIEW …`
+//! * `ALTER MATERIALIZED VIEW …`, `REFRESH MATERIALIZED VIEW …`, `EXPLAIN REFRESH …`
 //! * `CREATE TABLE … WITH (tsdb.hypertable, …)`, `ALTER TABLE … SET (timescaledb.…)`
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
@@ -47,6 +47,8 @@ pub enum Statement {
     SetTableSchema(ObjectName, Ident),
     /// REFRESH MATERIALIZED VIEW.
     RefreshMaterializedView(ObjectName),
+    /// EXPLAIN REFRESH: the arguments of `refresh_continuous_aggregate`.
+    ExplainRefresh(Vec<ast::FunctionArg>),
     /// COPY.
     Copy(Box<CopyStatement>),
     /// DECLARE … CURSOR.
@@ -151,6 +153,8 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["CREATE", "MATERIALIZED", "VIEW", ..] => reader.create_materialized_view(),
         ["ALTER", "MATERIALIZED", "VIEW", ..] => reader.alter_materialized_view(),
         ["REFRESH", "MATERIALIZED", "VIEW", ..] => reader.refresh_materialized_view(),
+        ["EXPLAIN", "REFRESH", ..] => reader.explain_refresh(),
+        ["EXPLAIN", "CALL", "REFRESH_CONTINUOUS_AGGREGATE", ..] => reader.explain_call(),
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
         ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
         ["ALTER", "TABLE", ..] => reader.alter_table(),
@@ -538,6 +542,29 @@ impl Reader<'_> {
         self.words(&["WITH", "DATA"]);
         self.finish()?;
         Ok(Statement::RefreshMaterializedView(name))
+    }
+
+    /// `EXPLAIN REFRESH [MATERIALIZED VIEW | CONTINUOUS AGGREGATE] name`
+    fn explain_refresh(&mut self) -> Result<Statement> {
+        self.words(&["EXPLAIN", "REFRESH"]);
+        if !self.words(&["MATERIALIZED", "VIEW"]) {
+            self.words(&["CONTINUOUS", "AGGREGATE"]);
+        }
+        let name = self.name()?;
+        self.finish()?;
+        let name = ast::Expr::value(ast::Value::SingleQuotedString(name.to_string()));
+        Ok(Statement::ExplainRefresh(vec![ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(name))]))
+    }
+
+    /// `EXPLAIN CALL refresh_continuous_aggregate(…)`
+    fn explain_call(&mut self) -> Result<Statement> {
+        self.word("EXPLAIN");
+        match self.statement()? {
+            ast::Statement::Call(ast::Function { args: ast::FunctionArguments::List(list), .. }) => {
+                Ok(Statement::ExplainRefresh(list.args))
+            }
+            other => Err(Error::syntax(format!("{other} cannot be explained"))),
+        }
     }
 
     fn declare(&mut self) -> Result<Statement> {

@@ -16,6 +16,7 @@ use crate::{Error, Result, rollup};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use highwater_model::{ContinuousAggregate, RangeSet, Table};
+use highwater_store::Version;
 use std::sync::Arc;
 
 /// The rows that an aggregate shows in the planner's version.
@@ -80,16 +81,22 @@ pub fn table(planner: &Planner, cagg: &ContinuousAggregate) -> Result<Arc<Table>
 /// The pending buckets that rows or frozen states may lie in, whole.
 pub fn dirty(planner: &Planner, cagg: &ContinuousAggregate) -> RangeSet {
     let version = planner.version();
-    let data = version.cagg(cagg.id);
-    let aligned: RangeSet = data.pending.ranges().iter().map(|range| cagg.bucket.align_out(range)).collect();
-    let Some(source) = version.catalog().tables.get(&cagg.source) else { return aligned };
-    let kept = version.table(cagg.materialization);
-    let rows = version.table(cagg.source).hull(source);
+    let pending = version.cagg(cagg.id);
+    let aligned: RangeSet = pending.pending.ranges().iter().map(|range| cagg.bucket.align_out(range)).collect();
     // Where there is nothing to compute and nothing is kept, clean and dirty are the same.
+    aligned.intersect(&occupied(version, cagg))
+}
+
+/// The whole buckets that rows, frozen states or kept buckets may lie in.
+pub fn occupied(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
+    let data = version.cagg(cagg.id);
+    let Some(source) = version.catalog().tables.get(&cagg.source) else { return RangeSet::all() };
+    let rows = version.table(cagg.source).hull(source);
     let occupied: RangeSet = rows.into_iter().chain(data.frozen.iter()).collect();
     let occupied: RangeSet = occupied.iter().map(|range| cagg.bucket.align_out(range)).collect();
-    let materialized = version.catalog().tables.get(&cagg.materialization).and_then(|table| kept.hull(table));
-    aligned.intersect(&materialized.into_iter().fold(occupied, |all, range| all.union(&RangeSet::from(range))))
+    let materialization = version.catalog().tables.get(&cagg.materialization);
+    let kept = materialization.and_then(|table| version.table(cagg.materialization).hull(table));
+    kept.into_iter().fold(occupied, |all, range| all.union(&RangeSet::from(range)))
 }
 
 /// Finished rows of whole buckets, computed from the source's rows and the frozen base.

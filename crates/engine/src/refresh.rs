@@ -10,6 +10,10 @@
 //! What other transactions touch between the snapshot and the commit is pending again when the commit is
 //! ordered, so a refresh is safe beside writers and inside a transaction.
 
+mod explain;
+
+pub use explain::{columns as explain_columns, explain};
+
 use crate::error::{Notice, Result};
 use crate::query::{Planner, StatementTimes};
 use crate::realtime;
@@ -222,11 +226,14 @@ pub async fn run(
     drop(snapshot);
     let mut done = Refreshed::default();
     let mut failure = None;
+    let mut read = 0;
+    let began = engine.now();
     while let Some(ranges) = waiting.pop() {
         if ranges.is_empty() {
             continue;
         }
         let mut transaction = engine.store.begin();
+        let rows = rows_within(transaction.version(), cagg, &ranges);
         let replaced = match replace_batch(engine, &mut transaction, settings, user, cagg, &ranges).await {
             Ok(refreshed) => engine.commit(transaction, true).await.map(|()| refreshed),
             Err(e) => Err(e),
@@ -235,6 +242,7 @@ pub async fn run(
             Ok(refreshed) => {
                 done.ranges = done.ranges.union(&refreshed.ranges);
                 done.rows += refreshed.rows;
+                read += rows;
             }
             Err(e) if e.sqlstate == "40001" => waiting.push(ranges),
             // A value that cannot be computed is one bucket's: look for it among the halves.
@@ -245,7 +253,18 @@ pub async fn run(
             Err(e) => return Err(e),
         }
     }
+    let seconds = (engine.now() - began) as f64 / 1e6;
+    if read > 0 && seconds > 0.0 {
+        engine.refresh_rates.lock().insert(cagg.id, read as f64 / seconds);
+    }
     failure.map_or(Ok(done), Err)
+}
+
+/// About how many rows of the source lie in the ranges.
+fn rows_within(version: &Version, cagg: &ContinuousAggregate, ranges: &RangeSet) -> u64 {
+    let Some(source) = version.catalog().tables.get(&cagg.source) else { return 0 };
+    let data = version.table(cagg.source);
+    ranges.iter().map(|range| data.rows_within(source, range)).sum()
 }
 
 /// The ranges in two parts at a bucket's edge; `None` when they are one bucket.

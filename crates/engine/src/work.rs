@@ -9,7 +9,7 @@ use crate::query::{Planner, Relation, StatementTimes, resolve};
 use crate::sequence::Seen;
 use crate::session::{CopyData, CopyOut, Outcome};
 use crate::setting::Settings;
-use crate::{administration, copy, define, types, write};
+use crate::{administration, copy, define, refresh, types, write};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -145,6 +145,9 @@ impl Work {
                 let plan = self.planner().plan_query(&declare.query, types)?;
                 return Ok((parameters_of(&plan, types)?, None));
             }
+            Statement::ExplainRefresh(args) => {
+                return Ok((administration::untyped(args, types), Some(refresh::explain_columns())));
+            }
             _ => return Ok((declared(types), None)),
         };
         match sql.as_ref() {
@@ -212,6 +215,7 @@ impl Work {
                 Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))
                     .hint(format!("Use CALL refresh_continuous_aggregate('{}', NULL, NULL).", cagg.name)))
             }
+            Statement::ExplainRefresh(args) => administration::explain_refresh(self, args, parameters),
             Statement::Copy(copy) => self.copy_out(copy).await,
             // The session has the cursors.
             Statement::Declare(declare) => self.query(&declare.query, text, parameters).await,
