@@ -350,8 +350,10 @@ impl PgMeaning {
         Ok(if negated { !any } else { any })
     }
 
-    /// The results of a CASE as values of the type that they have in common.
-    fn branches(&self, values: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    /// Values as ones of the type that they have in common.
+    ///
+    /// * `what` – what they are the values of, such as `CASE`.
+    pub(super) fn alike(&self, values: Vec<Expr>, what: &'static str, schema: &DFSchema) -> Result<Vec<Expr>> {
         let operands: Option<Vec<_>> = values.iter().map(|v| Operand::new(v.clone(), schema)).collect();
         let Some(operands) = operands else { return self.same_type(values, schema) };
         if values.iter().any(|value| marked(value, schema).is_some()) {
@@ -361,7 +363,7 @@ impl PgMeaning {
             return self.same_type(values, schema);
         }
         let types: Vec<DataType> = operands.iter().map(|o| o.data_type.clone()).collect();
-        let common = common_type(&types, "CASE", false)?;
+        let common = common_type(&types, what, false)?;
         let each = operands.into_iter().map(|operand| match operand.kind {
             Kind::Unknown => Ok(operand.resolve(&common, &self.clock)?.expr),
             _ => cast_operand(operand, &common, &self.clock),
@@ -412,7 +414,7 @@ impl PgMeaning {
         }
         let mut results: Vec<Expr> = when_then_expr.iter().map(|(_, then)| (**then).clone()).collect();
         results.extend(else_expr.iter().map(|e| (**e).clone()));
-        let mut results = self.branches(results, schema)?.into_iter();
+        let mut results = self.alike(results, "CASE", schema)?.into_iter();
         for ((_, then), result) in when_then_expr.iter_mut().zip(results.by_ref()) {
             **then = result;
         }

@@ -3,6 +3,7 @@
 use super::arithmetic::{self, Op};
 use super::cast::plan_cast;
 use super::marked::{self, plan_marked_binary};
+use super::meaning::PgMeaning;
 use super::named;
 use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
 use super::syntax::asked_of_state;
@@ -50,6 +51,11 @@ impl ExprPlanner for PgPlanner {
             Some(expr) => PlannerResult::Planned(expr),
             None => PlannerResult::Original(raw),
         })
+    }
+
+    fn plan_array_literal(&self, items: Vec<Expr>, schema: &DFSchema) -> DfResult<PlannerResult<Vec<Expr>>> {
+        // Whoever makes the array of them comes next.
+        Ok(PlannerResult::Original(PgMeaning::new(self.clock).alike(items, "ARRAY", schema)?))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
