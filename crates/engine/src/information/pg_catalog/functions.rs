@@ -1,44 +1,19 @@
 //! Functions and the languages they are in.
 
 use super::schema_oid;
-use crate::information::rows::{Cell, Columns, Row, row};
+use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, functions, types};
 
 /// Oid of the first built-in function that has no oid of its own.
 const FIRST_FUNCTION: u32 = 9_000;
 
-pub const PG_PROC: Columns = &[
-    ("oid", "oid"),
-    ("proname", "name"),
-    ("pronamespace", "oid"),
-    ("proowner", "oid"),
-    ("prolang", "oid"),
-    ("procost", "float4"),
-    ("prorows", "float4"),
-    ("provariadic", "oid"),
-    ("prosupport", "regproc"),
-    ("prokind", "char"),
-    ("prosecdef", "bool"),
-    ("proleakproof", "bool"),
-    ("proisstrict", "bool"),
-    ("proretset", "bool"),
-    ("provolatile", "char"),
-    ("proparallel", "char"),
-    ("pronargs", "int2"),
-    ("pronargdefaults", "int2"),
-    ("prorettype", "oid"),
-    ("proargtypes", "oidvector"),
-    ("proallargtypes", "oid[]"),
-    ("proargmodes", "text[]"),
-    ("proargnames", "text[]"),
-    ("proargdefaults", "pg_node_tree"),
-    ("protrftypes", "oid[]"),
-    ("prosrc", "text"),
-    ("probin", "text"),
-    ("prosqlbody", "pg_node_tree"),
-    ("proconfig", "text[]"),
-    ("proacl", "aclitem[]"),
-];
+pub const PG_PROC: Columns = columns! {
+    oid oid, proname name, pronamespace oid, proowner oid, prolang oid, procost float4, prorows float4, provariadic oid,
+    prosupport regproc, prokind char, prosecdef bool, proleakproof bool, proisstrict bool, proretset bool,
+    provolatile char, proparallel char, pronargs int2, pronargdefaults int2, prorettype oid, proargtypes oidvector,
+    proallargtypes oid[], proargmodes text[], proargnames text[], proargdefaults pg_node_tree, protrftypes oid[],
+    prosrc text, probin text, prosqlbody pg_node_tree, proconfig text[], proacl aclitem[],
+};
 
 pub fn pg_proc(known: &Known) -> Vec<Row> {
     struct Function<'a> {
@@ -111,17 +86,10 @@ pub fn pg_proc(known: &Known) -> Vec<Row> {
     users.chain(builtin).map(|f| of(&f)).collect()
 }
 
-pub const PG_LANGUAGE: Columns = &[
-    ("oid", "oid"),
-    ("lanname", "name"),
-    ("lanowner", "oid"),
-    ("lanispl", "bool"),
-    ("lanpltrusted", "bool"),
-    ("lanplcallfoid", "oid"),
-    ("laninline", "oid"),
-    ("lanvalidator", "oid"),
-    ("lanacl", "aclitem[]"),
-];
+pub const PG_LANGUAGE: Columns = columns! {
+    oid oid, lanname name, lanowner oid, lanispl bool, lanpltrusted bool, lanplcallfoid oid, laninline oid,
+    lanvalidator oid, lanacl aclitem[],
+};
 
 pub fn pg_language(_: &Known) -> Vec<Row> {
     let language = |oid: u32, name: &str| row![oid, name, OWNER_OID, false, true, 0, 0, 0, Cell::Null];

@@ -4,33 +4,16 @@ use super::schema_oid;
 use crate::information::Known;
 use crate::information::constraint::{self, method};
 use crate::information::relations::{Kind, Relation};
-use crate::information::rows::{Cell, Columns, Row, row};
+use crate::information::rows::{Cell, Columns, Row, columns, row};
 use highwater_model::{Index, Table};
 use std::sync::Arc;
 
-pub const PG_INDEX: Columns = &[
-    ("indexrelid", "oid"),
-    ("indrelid", "oid"),
-    ("indnatts", "int2"),
-    ("indnkeyatts", "int2"),
-    ("indisunique", "bool"),
-    ("indnullsnotdistinct", "bool"),
-    ("indisprimary", "bool"),
-    ("indisexclusion", "bool"),
-    ("indimmediate", "bool"),
-    ("indisclustered", "bool"),
-    ("indisvalid", "bool"),
-    ("indcheckxmin", "bool"),
-    ("indisready", "bool"),
-    ("indislive", "bool"),
-    ("indisreplident", "bool"),
-    ("indkey", "int2vector"),
-    ("indcollation", "oidvector"),
-    ("indclass", "oidvector"),
-    ("indoption", "int2vector"),
-    ("indexprs", "pg_node_tree"),
-    ("indpred", "pg_node_tree"),
-];
+pub const PG_INDEX: Columns = columns! {
+    indexrelid oid, indrelid oid, indnatts int2, indnkeyatts int2, indisunique bool, indnullsnotdistinct bool,
+    indisprimary bool, indisexclusion bool, indimmediate bool, indisclustered bool, indisvalid bool, indcheckxmin bool,
+    indisready bool, indislive bool, indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector,
+    indoption int2vector, indexprs pg_node_tree, indpred pg_node_tree,
+};
 
 pub fn pg_index(known: &Known) -> Vec<Row> {
     indexes(known)
@@ -66,34 +49,12 @@ pub fn pg_index(known: &Known) -> Vec<Row> {
         .collect()
 }
 
-pub const PG_CONSTRAINT: Columns = &[
-    ("oid", "oid"),
-    ("conname", "name"),
-    ("connamespace", "oid"),
-    ("contype", "char"),
-    ("condeferrable", "bool"),
-    ("condeferred", "bool"),
-    ("convalidated", "bool"),
-    ("conrelid", "oid"),
-    ("contypid", "oid"),
-    ("conindid", "oid"),
-    ("conparentid", "oid"),
-    ("confrelid", "oid"),
-    ("confupdtype", "char"),
-    ("confdeltype", "char"),
-    ("confmatchtype", "char"),
-    ("conislocal", "bool"),
-    ("coninhcount", "int4"),
-    ("connoinherit", "bool"),
-    ("conkey", "int2[]"),
-    ("confkey", "int2[]"),
-    ("conpfeqop", "oid[]"),
-    ("conppeqop", "oid[]"),
-    ("conffeqop", "oid[]"),
-    ("confdelsetcols", "int2[]"),
-    ("conexclop", "oid[]"),
-    ("conbin", "pg_node_tree"),
-];
+pub const PG_CONSTRAINT: Columns = columns! {
+    oid oid, conname name, connamespace oid, contype char, condeferrable bool, condeferred bool, convalidated bool,
+    conrelid oid, contypid oid, conindid oid, conparentid oid, confrelid oid, confupdtype char, confdeltype char,
+    confmatchtype char, conislocal bool, coninhcount int4, connoinherit bool, conkey int2[], confkey int2[],
+    conpfeqop oid[], conppeqop oid[], conffeqop oid[], confdelsetcols int2[], conexclop oid[], conbin pg_node_tree,
+};
 
 pub fn pg_constraint(known: &Known) -> Vec<Row> {
     let keys = indexes(known).filter(|(_, _, index)| index.constraint || index.primary);
@@ -169,13 +130,9 @@ fn checks(known: &Known) -> Vec<Row> {
     rows
 }
 
-pub const PG_INDEXES: Columns = &[
-    ("schemaname", "name"),
-    ("tablename", "name"),
-    ("indexname", "name"),
-    ("tablespace", "name"),
-    ("indexdef", "text"),
-];
+pub const PG_INDEXES: Columns = columns! {
+    schemaname name, tablename name, indexname name, tablespace name, indexdef text,
+};
 
 pub fn pg_indexes(known: &Known) -> Vec<Row> {
     indexes(known)

@@ -1,7 +1,7 @@
 //! What is the same for every schema: databases, roles, extensions, settings and sessions.
 
 use super::schema_oid;
-use crate::information::rows::{Cell, Columns, Row, row};
+use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, settings};
 use crate::setting::{self, SETTINGS};
 
@@ -11,24 +11,11 @@ const TIMESCALEDB_VERSION: &str = "2.28.0";
 /// Oid of the first database.
 const FIRST_DATABASE: u32 = 5;
 
-pub const PG_DATABASE: Columns = &[
-    ("oid", "oid"),
-    ("datname", "name"),
-    ("datdba", "oid"),
-    ("encoding", "int4"),
-    ("datlocprovider", "char"),
-    ("datistemplate", "bool"),
-    ("datallowconn", "bool"),
-    ("datconnlimit", "int4"),
-    ("datfrozenxid", "xid"),
-    ("datminmxid", "xid"),
-    ("dattablespace", "oid"),
-    ("datcollate", "text"),
-    ("datctype", "text"),
-    ("daticulocale", "text"),
-    ("datcollversion", "text"),
-    ("datacl", "aclitem[]"),
-];
+pub const PG_DATABASE: Columns = columns! {
+    oid oid, datname name, datdba oid, encoding int4, datlocprovider char, datistemplate bool, datallowconn bool,
+    datconnlimit int4, datfrozenxid xid, datminmxid xid, dattablespace oid, datcollate text, datctype text,
+    daticulocale text, datcollversion text, datacl aclitem[],
+};
 
 pub fn pg_database(known: &Known) -> Vec<Row> {
     known
@@ -58,20 +45,10 @@ pub fn pg_database(known: &Known) -> Vec<Row> {
         .collect()
 }
 
-pub const PG_AUTHID: Columns = &[
-    ("oid", "oid"),
-    ("rolname", "name"),
-    ("rolsuper", "bool"),
-    ("rolinherit", "bool"),
-    ("rolcreaterole", "bool"),
-    ("rolcreatedb", "bool"),
-    ("rolcanlogin", "bool"),
-    ("rolreplication", "bool"),
-    ("rolbypassrls", "bool"),
-    ("rolconnlimit", "int4"),
-    ("rolpassword", "text"),
-    ("rolvaliduntil", "timestamptz"),
-];
+pub const PG_AUTHID: Columns = columns! {
+    oid oid, rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, rolcanlogin bool,
+    rolreplication bool, rolbypassrls bool, rolconnlimit int4, rolpassword text, rolvaliduntil timestamptz,
+};
 
 pub fn pg_authid(known: &Known) -> Vec<Row> {
     let role = |(name, oid): (String, u32)| {
@@ -80,21 +57,11 @@ pub fn pg_authid(known: &Known) -> Vec<Row> {
     known.roles().into_iter().map(role).collect()
 }
 
-pub const PG_ROLES: Columns = &[
-    ("rolname", "name"),
-    ("rolsuper", "bool"),
-    ("rolinherit", "bool"),
-    ("rolcreaterole", "bool"),
-    ("rolcreatedb", "bool"),
-    ("rolcanlogin", "bool"),
-    ("rolreplication", "bool"),
-    ("rolconnlimit", "int4"),
-    ("rolpassword", "text"),
-    ("rolvaliduntil", "timestamptz"),
-    ("rolbypassrls", "bool"),
-    ("rolconfig", "text[]"),
-    ("oid", "oid"),
-];
+pub const PG_ROLES: Columns = columns! {
+    rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, rolcanlogin bool,
+    rolreplication bool, rolconnlimit int4, rolpassword text, rolvaliduntil timestamptz, rolbypassrls bool,
+    rolconfig text[], oid oid,
+};
 
 pub fn pg_roles(known: &Known) -> Vec<Row> {
     let role = |(name, oid): (String, u32)| {
@@ -103,25 +70,19 @@ pub fn pg_roles(known: &Known) -> Vec<Row> {
     known.roles().into_iter().map(role).collect()
 }
 
-pub const PG_USER: Columns = &[
-    ("usename", "name"),
-    ("usesysid", "oid"),
-    ("usecreatedb", "bool"),
-    ("usesuper", "bool"),
-    ("userepl", "bool"),
-    ("usebypassrls", "bool"),
-    ("passwd", "text"),
-    ("valuntil", "timestamptz"),
-    ("useconfig", "text[]"),
-];
+pub const PG_USER: Columns = columns! {
+    usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, usebypassrls bool, passwd text,
+    valuntil timestamptz, useconfig text[],
+};
 
 pub fn pg_user(known: &Known) -> Vec<Row> {
     let role = |(name, oid): (String, u32)| row![name, oid, true, true, true, true, "********", Cell::Null, Cell::Null];
     known.roles().into_iter().map(role).collect()
 }
 
-pub const PG_TABLESPACE: Columns =
-    &[("oid", "oid"), ("spcname", "name"), ("spcowner", "oid"), ("spcacl", "aclitem[]"), ("spcoptions", "text[]")];
+pub const PG_TABLESPACE: Columns = columns! {
+    oid oid, spcname name, spcowner oid, spcacl aclitem[], spcoptions text[],
+};
 
 pub fn pg_tablespace(_: &Known) -> Vec<Row> {
     vec![
@@ -130,16 +91,10 @@ pub fn pg_tablespace(_: &Known) -> Vec<Row> {
     ]
 }
 
-pub const PG_EXTENSION: Columns = &[
-    ("oid", "oid"),
-    ("extname", "name"),
-    ("extowner", "oid"),
-    ("extnamespace", "oid"),
-    ("extrelocatable", "bool"),
-    ("extversion", "text"),
-    ("extconfig", "oid[]"),
-    ("extcondition", "text[]"),
-];
+pub const PG_EXTENSION: Columns = columns! {
+    oid oid, extname name, extowner oid, extnamespace oid, extrelocatable bool, extversion text, extconfig oid[],
+    extcondition text[],
+};
 
 pub fn pg_extension(known: &Known) -> Vec<Row> {
     let public = schema_oid(known, "public");
@@ -150,8 +105,9 @@ pub fn pg_extension(known: &Known) -> Vec<Row> {
     extensions(known).into_iter().enumerate().map(extension).collect()
 }
 
-pub const PG_AVAILABLE_EXTENSIONS: Columns =
-    &[("name", "name"), ("default_version", "text"), ("installed_version", "text"), ("comment", "text")];
+pub const PG_AVAILABLE_EXTENSIONS: Columns = columns! {
+    name name, default_version text, installed_version text, comment text,
+};
 
 pub fn pg_available_extensions(known: &Known) -> Vec<Row> {
     extensions(known).into_iter().map(|(name, version)| row![name, version, version, Cell::Null]).collect()
@@ -169,25 +125,11 @@ fn extensions(known: &Known) -> Vec<(String, &'static str)> {
     all
 }
 
-pub const PG_SETTINGS: Columns = &[
-    ("name", "text"),
-    ("setting", "text"),
-    ("unit", "text"),
-    ("category", "text"),
-    ("short_desc", "text"),
-    ("extra_desc", "text"),
-    ("context", "text"),
-    ("vartype", "text"),
-    ("source", "text"),
-    ("min_val", "text"),
-    ("max_val", "text"),
-    ("enumvals", "text[]"),
-    ("boot_val", "text"),
-    ("reset_val", "text"),
-    ("sourcefile", "text"),
-    ("sourceline", "int4"),
-    ("pending_restart", "bool"),
-];
+pub const PG_SETTINGS: Columns = columns! {
+    name text, setting text, unit text, category text, short_desc text, extra_desc text, context text, vartype text,
+    source text, min_val text, max_val text, enumvals text[], boot_val text, reset_val text, sourcefile text,
+    sourceline int4, pending_restart bool,
+};
 
 /// The rows of `pg_settings`.
 pub fn pg_settings(known: &Known) -> Vec<Row> {
@@ -233,30 +175,12 @@ pub fn pg_settings(known: &Known) -> Vec<Row> {
     all
 }
 
-pub const PG_STAT_ACTIVITY: Columns = &[
-    ("datid", "oid"),
-    ("datname", "name"),
-    ("pid", "int4"),
-    ("leader_pid", "int4"),
-    ("usesysid", "oid"),
-    ("usename", "name"),
-    ("application_name", "text"),
-    ("client_addr", "inet"),
-    ("client_hostname", "text"),
-    ("client_port", "int4"),
-    ("backend_start", "timestamptz"),
-    ("xact_start", "timestamptz"),
-    ("query_start", "timestamptz"),
-    ("state_change", "timestamptz"),
-    ("wait_event_type", "text"),
-    ("wait_event", "text"),
-    ("state", "text"),
-    ("backend_xid", "xid"),
-    ("backend_xmin", "xid"),
-    ("query_id", "int8"),
-    ("query", "text"),
-    ("backend_type", "text"),
-];
+pub const PG_STAT_ACTIVITY: Columns = columns! {
+    datid oid, datname name, pid int4, leader_pid int4, usesysid oid, usename name, application_name text,
+    client_addr inet, client_hostname text, client_port int4, backend_start timestamptz, xact_start timestamptz,
+    query_start timestamptz, state_change timestamptz, wait_event_type text, wait_event text, state text,
+    backend_xid xid, backend_xmin xid, query_id int8, query text, backend_type text,
+};
 
 /// The session that asks; what others do is not known here.
 pub fn pg_stat_activity(known: &Known) -> Vec<Row> {

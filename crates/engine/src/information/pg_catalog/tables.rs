@@ -2,7 +2,7 @@
 
 use super::types::{alignment, storage};
 use crate::information::relations::{Kind, Relation};
-use crate::information::rows::{Cell, Columns, Row, row};
+use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, functions, timescale, types};
 use highwater_model::Identity;
 
@@ -15,41 +15,14 @@ const BTREE: u32 = 403;
 /// Number of rows of a table that was never analyzed.
 const UNKNOWN_ROWS: f64 = -1.0;
 
-pub const PG_CLASS: Columns = &[
-    ("oid", "oid"),
-    ("relname", "name"),
-    ("relnamespace", "oid"),
-    ("reltype", "oid"),
-    ("reloftype", "oid"),
-    ("relowner", "oid"),
-    ("relam", "oid"),
-    ("relfilenode", "oid"),
-    ("reltablespace", "oid"),
-    ("relpages", "int4"),
-    ("reltuples", "float4"),
-    ("relallvisible", "int4"),
-    ("reltoastrelid", "oid"),
-    ("relhasindex", "bool"),
-    ("relisshared", "bool"),
-    ("relpersistence", "char"),
-    ("relkind", "char"),
-    ("relnatts", "int2"),
-    ("relchecks", "int2"),
-    ("relhasrules", "bool"),
-    ("relhastriggers", "bool"),
-    ("relhassubclass", "bool"),
-    ("relrowsecurity", "bool"),
-    ("relforcerowsecurity", "bool"),
-    ("relispopulated", "bool"),
-    ("relreplident", "char"),
-    ("relispartition", "bool"),
-    ("relrewrite", "oid"),
-    ("relfrozenxid", "xid"),
-    ("relminmxid", "xid"),
-    ("relacl", "aclitem[]"),
-    ("reloptions", "text[]"),
-    ("relpartbound", "pg_node_tree"),
-];
+pub const PG_CLASS: Columns = columns! {
+    oid oid, relname name, relnamespace oid, reltype oid, reloftype oid, relowner oid, relam oid, relfilenode oid,
+    reltablespace oid, relpages int4, reltuples float4, relallvisible int4, reltoastrelid oid, relhasindex bool,
+    relisshared bool, relpersistence char, relkind char, relnatts int2, relchecks int2, relhasrules bool,
+    relhastriggers bool, relhassubclass bool, relrowsecurity bool, relforcerowsecurity bool, relispopulated bool,
+    relreplident char, relispartition bool, relrewrite oid, relfrozenxid xid, relminmxid xid, relacl aclitem[],
+    reloptions text[], relpartbound pg_node_tree,
+};
 
 pub fn pg_class(known: &Known) -> Vec<Row> {
     let schemas = known.schemas();
@@ -108,40 +81,19 @@ pub fn pg_class(known: &Known) -> Vec<Row> {
     known.relations().iter().map(row).collect()
 }
 
-pub const PG_NAMESPACE: Columns = &[("oid", "oid"), ("nspname", "name"), ("nspowner", "oid"), ("nspacl", "aclitem[]")];
+pub const PG_NAMESPACE: Columns = columns! { oid oid, nspname name, nspowner oid, nspacl aclitem[] };
 
 pub fn pg_namespace(known: &Known) -> Vec<Row> {
     known.schemas().into_iter().map(|(name, oid)| row![oid, name, OWNER_OID, Cell::Null]).collect()
 }
 
-pub const PG_ATTRIBUTE: Columns = &[
-    ("attrelid", "oid"),
-    ("attname", "name"),
-    ("atttypid", "oid"),
-    ("attstattarget", "int4"),
-    ("attlen", "int2"),
-    ("attnum", "int2"),
-    ("attndims", "int4"),
-    ("attcacheoff", "int4"),
-    ("atttypmod", "int4"),
-    ("attbyval", "bool"),
-    ("attalign", "char"),
-    ("attstorage", "char"),
-    ("attcompression", "char"),
-    ("attnotnull", "bool"),
-    ("atthasdef", "bool"),
-    ("atthasmissing", "bool"),
-    ("attidentity", "char"),
-    ("attgenerated", "char"),
-    ("attisdropped", "bool"),
-    ("attislocal", "bool"),
-    ("attinhcount", "int4"),
-    ("attcollation", "oid"),
-    ("attacl", "aclitem[]"),
-    ("attoptions", "text[]"),
-    ("attfdwoptions", "text[]"),
-    ("attmissingval", "anyarray"),
-];
+pub const PG_ATTRIBUTE: Columns = columns! {
+    attrelid oid, attname name, atttypid oid, attstattarget int4, attlen int2, attnum int2, attndims int4,
+    attcacheoff int4, atttypmod int4, attbyval bool, attalign char, attstorage char, attcompression char,
+    attnotnull bool, atthasdef bool, atthasmissing bool, attidentity char, attgenerated char, attisdropped bool,
+    attislocal bool, attinhcount int4, attcollation oid, attacl aclitem[], attoptions text[], attfdwoptions text[],
+    attmissingval anyarray,
+};
 
 pub fn pg_attribute(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -188,7 +140,7 @@ pub fn pg_attribute(known: &Known) -> Vec<Row> {
     rows
 }
 
-pub const PG_ATTRDEF: Columns = &[("oid", "oid"), ("adrelid", "oid"), ("adnum", "int2"), ("adbin", "pg_node_tree")];
+pub const PG_ATTRDEF: Columns = columns! { oid oid, adrelid oid, adnum int2, adbin pg_node_tree };
 
 /// A default's oid is made of those of its table and column.
 pub fn pg_attrdef(known: &Known) -> Vec<Row> {
@@ -205,7 +157,7 @@ pub fn pg_attrdef(known: &Known) -> Vec<Row> {
     rows
 }
 
-pub const PG_AM: Columns = &[("oid", "oid"), ("amname", "name"), ("amhandler", "regproc"), ("amtype", "char")];
+pub const PG_AM: Columns = columns! { oid oid, amname name, amhandler regproc, amtype char };
 
 pub fn pg_am(_: &Known) -> Vec<Row> {
     vec![
@@ -215,16 +167,10 @@ pub fn pg_am(_: &Known) -> Vec<Row> {
     ]
 }
 
-pub const PG_TABLES: Columns = &[
-    ("schemaname", "name"),
-    ("tablename", "name"),
-    ("tableowner", "name"),
-    ("tablespace", "name"),
-    ("hasindexes", "bool"),
-    ("hasrules", "bool"),
-    ("hastriggers", "bool"),
-    ("rowsecurity", "bool"),
-];
+pub const PG_TABLES: Columns = columns! {
+    schemaname name, tablename name, tableowner name, tablespace name, hasindexes bool, hasrules bool, hastriggers bool,
+    rowsecurity bool,
+};
 
 pub fn pg_tables(known: &Known) -> Vec<Row> {
     let tables = known.relations().iter().filter(|r| r.letter() == 'r');
@@ -236,58 +182,37 @@ pub fn pg_tables(known: &Known) -> Vec<Row> {
         .collect()
 }
 
-pub const PG_VIEWS: Columns =
-    &[("schemaname", "name"), ("viewname", "name"), ("viewowner", "name"), ("definition", "text")];
+pub const PG_VIEWS: Columns = columns! { schemaname name, viewname name, viewowner name, definition text };
 
 pub fn pg_views(known: &Known) -> Vec<Row> {
     let views = known.relations().iter().filter(|r| r.letter() == 'v');
     views.map(|r| row![&r.schema, &r.name, timescale::OWNER, r.definition()]).collect()
 }
 
-pub const PG_MATVIEWS: Columns = &[
-    ("schemaname", "name"),
-    ("matviewname", "name"),
-    ("matviewowner", "name"),
-    ("tablespace", "name"),
-    ("hasindexes", "bool"),
-    ("ispopulated", "bool"),
-    ("definition", "text"),
-];
+pub const PG_MATVIEWS: Columns = columns! {
+    schemaname name, matviewname name, matviewowner name, tablespace name, hasindexes bool, ispopulated bool,
+    definition text,
+};
 
 pub fn pg_matviews(known: &Known) -> Vec<Row> {
     let views = known.relations().iter().filter(|r| r.letter() == 'm');
     views.map(|r| row![&r.schema, &r.name, timescale::OWNER, Cell::Null, false, true, r.definition()]).collect()
 }
 
-pub const PG_SEQUENCE: Columns = &[
-    ("seqrelid", "oid"),
-    ("seqtypid", "oid"),
-    ("seqstart", "int8"),
-    ("seqincrement", "int8"),
-    ("seqmax", "int8"),
-    ("seqmin", "int8"),
-    ("seqcache", "int8"),
-    ("seqcycle", "bool"),
-];
+pub const PG_SEQUENCE: Columns = columns! {
+    seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, seqcache int8,
+    seqcycle bool,
+};
 
 pub fn pg_sequence(known: &Known) -> Vec<Row> {
     let sequences = known.version.catalog().objects.sequences.values();
     sequences.map(|s| row![s.id, number_type(s.bytes), s.start, s.increment, s.max, s.min, 1, s.cycle]).collect()
 }
 
-pub const PG_SEQUENCES: Columns = &[
-    ("schemaname", "name"),
-    ("sequencename", "name"),
-    ("sequenceowner", "name"),
-    ("data_type", "regtype"),
-    ("start_value", "int8"),
-    ("min_value", "int8"),
-    ("max_value", "int8"),
-    ("increment_by", "int8"),
-    ("cycle", "bool"),
-    ("cache_size", "int8"),
-    ("last_value", "int8"),
-];
+pub const PG_SEQUENCES: Columns = columns! {
+    schemaname name, sequencename name, sequenceowner name, data_type regtype, start_value int8, min_value int8,
+    max_value int8, increment_by int8, cycle bool, cache_size int8, last_value int8,
+};
 
 pub fn pg_sequences(known: &Known) -> Vec<Row> {
     let sequences = known.version.catalog().objects.sequences.values();
@@ -308,8 +233,7 @@ fn number_type(bytes: u8) -> u32 {
     }
 }
 
-pub const PG_DESCRIPTION: Columns =
-    &[("objoid", "oid"), ("classoid", "oid"), ("objsubid", "int4"), ("description", "text")];
+pub const PG_DESCRIPTION: Columns = columns! { objoid oid, classoid oid, objsubid int4, description text };
 
 pub fn pg_description(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -326,31 +250,13 @@ pub fn pg_description(known: &Known) -> Vec<Row> {
     rows
 }
 
-pub const PG_STAT_USER_TABLES: Columns = &[
-    ("relid", "oid"),
-    ("schemaname", "name"),
-    ("relname", "name"),
-    ("seq_scan", "int8"),
-    ("seq_tup_read", "int8"),
-    ("idx_scan", "int8"),
-    ("idx_tup_fetch", "int8"),
-    ("n_tup_ins", "int8"),
-    ("n_tup_upd", "int8"),
-    ("n_tup_del", "int8"),
-    ("n_tup_hot_upd", "int8"),
-    ("n_live_tup", "int8"),
-    ("n_dead_tup", "int8"),
-    ("n_mod_since_analyze", "int8"),
-    ("n_ins_since_vacuum", "int8"),
-    ("last_vacuum", "timestamptz"),
-    ("last_autovacuum", "timestamptz"),
-    ("last_analyze", "timestamptz"),
-    ("last_autoanalyze", "timestamptz"),
-    ("vacuum_count", "int8"),
-    ("autovacuum_count", "int8"),
-    ("analyze_count", "int8"),
-    ("autoanalyze_count", "int8"),
-];
+pub const PG_STAT_USER_TABLES: Columns = columns! {
+    relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, idx_scan int8, idx_tup_fetch int8,
+    n_tup_ins int8, n_tup_upd int8, n_tup_del int8, n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8,
+    n_mod_since_analyze int8, n_ins_since_vacuum int8, last_vacuum timestamptz, last_autovacuum timestamptz,
+    last_analyze timestamptz, last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8,
+    analyze_count int8, autoanalyze_count int8,
+};
 
 pub fn pg_stat_user_tables(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();

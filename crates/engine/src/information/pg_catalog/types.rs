@@ -1,42 +1,15 @@
 //! Types, the labels of enumerations, and collations.
 
-use crate::information::rows::{Cell, Columns, Row, row};
+use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, types};
 
-pub const PG_TYPE: Columns = &[
-    ("oid", "oid"),
-    ("typname", "name"),
-    ("typnamespace", "oid"),
-    ("typowner", "oid"),
-    ("typlen", "int2"),
-    ("typbyval", "bool"),
-    ("typtype", "char"),
-    ("typcategory", "char"),
-    ("typispreferred", "bool"),
-    ("typisdefined", "bool"),
-    ("typdelim", "char"),
-    ("typrelid", "oid"),
-    ("typsubscript", "regproc"),
-    ("typelem", "oid"),
-    ("typarray", "oid"),
-    ("typinput", "regproc"),
-    ("typoutput", "regproc"),
-    ("typreceive", "regproc"),
-    ("typsend", "regproc"),
-    ("typmodin", "regproc"),
-    ("typmodout", "regproc"),
-    ("typanalyze", "regproc"),
-    ("typalign", "char"),
-    ("typstorage", "char"),
-    ("typnotnull", "bool"),
-    ("typbasetype", "oid"),
-    ("typtypmod", "int4"),
-    ("typndims", "int4"),
-    ("typcollation", "oid"),
-    ("typdefaultbin", "pg_node_tree"),
-    ("typdefault", "text"),
-    ("typacl", "aclitem[]"),
-];
+pub const PG_TYPE: Columns = columns! {
+    oid oid, typname name, typnamespace oid, typowner oid, typlen int2, typbyval bool, typtype char, typcategory char,
+    typispreferred bool, typisdefined bool, typdelim char, typrelid oid, typsubscript regproc, typelem oid,
+    typarray oid, typinput regproc, typoutput regproc, typreceive regproc, typsend regproc, typmodin regproc,
+    typmodout regproc, typanalyze regproc, typalign char, typstorage char, typnotnull bool, typbasetype oid,
+    typtypmod int4, typndims int4, typcollation oid, typdefaultbin pg_node_tree, typdefault text, typacl aclitem[],
+};
 
 pub fn pg_type(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -176,8 +149,7 @@ pub fn storage(length: i16) -> char {
     if length < 0 { 'x' } else { 'p' }
 }
 
-pub const PG_ENUM: Columns =
-    &[("oid", "oid"), ("enumtypid", "oid"), ("enumsortorder", "float4"), ("enumlabel", "name")];
+pub const PG_ENUM: Columns = columns! { oid oid, enumtypid oid, enumsortorder float4, enumlabel name };
 
 pub fn pg_enum(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -190,19 +162,10 @@ pub fn pg_enum(known: &Known) -> Vec<Row> {
     rows
 }
 
-pub const PG_COLLATION: Columns = &[
-    ("oid", "oid"),
-    ("collname", "name"),
-    ("collnamespace", "oid"),
-    ("collowner", "oid"),
-    ("collprovider", "char"),
-    ("collisdeterministic", "bool"),
-    ("collencoding", "int4"),
-    ("collcollate", "text"),
-    ("collctype", "text"),
-    ("colliculocale", "text"),
-    ("collversion", "text"),
-];
+pub const PG_COLLATION: Columns = columns! {
+    oid oid, collname name, collnamespace oid, collowner oid, collprovider char, collisdeterministic bool,
+    collencoding int4, collcollate text, collctype text, colliculocale text, collversion text,
+};
 
 pub fn pg_collation(_: &Known) -> Vec<Row> {
     let collation = |oid: u32, name: &str, provider: char| {
