@@ -16,7 +16,7 @@ use crate::json::{self, Json};
 use call::{Named, udf};
 use compute::{
     at_path, element, elements, exists, field, found, found_text, integer, keys, listed, made, network, or_null, pairs,
-    parts_of, rest, steps, text, type_of, value, values,
+    parts_of, rest, steps, text, value, values,
 };
 use datafusion::logical_expr::{ScalarUDF, Signature, Volatility};
 use highwater_model::ColumnType;
@@ -124,9 +124,9 @@ const OPERATORS: &[Declared] = &[
 /// Those that have a name in `json` and `jsonb`; `json` stands for both. Those with `list` in the name give the lists
 /// that [`SETS`] are made of.
 const NAMED: &[Declared] = &[
-    declared("json_typeof", JSON, Text, |v| Ok(Value::Text(type_of(text(v, 0)).to_owned()))),
+    declared("json_typeof", JSON, Text, |v| Ok(Value::Text(json::type_of(text(v, 0)).to_owned()))),
     declared("json_array_length", JSON, Integer, |v| {
-        let items = parts_of(text(v, 0), "array", "cannot get array length of a non-array", "a scalar")?;
+        let items = parts_of(text(v, 0), "array", "cannot get array length of a non-array")?;
         Ok(Value::Integer(items.len() as i32))
     }),
     declared("json_strip_nulls", JSON, Same, |v| made(json::strip_nulls(value(v, 0)?))),

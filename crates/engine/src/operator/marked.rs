@@ -230,13 +230,9 @@ fn cut(text: &str, limit: u32) -> String {
 
 /// The text of a JSON scalar that becomes a number or a truth value.
 fn json_scalar(text: &str, name: &str) -> Result<Option<String>> {
-    let kind = match text.as_bytes().first() {
-        Some(b'n') => "null",
-        Some(b't' | b'f') => "boolean",
-        Some(b'"') => "string",
-        Some(b'[') => "array",
-        Some(b'{') => "object",
-        _ => "numeric",
+    let kind = match json::type_of(text) {
+        "number" => "numeric",
+        kind => kind,
     };
     match (kind, name) {
         ("boolean", "boolean") => Ok(Some(text.to_owned())),

@@ -90,27 +90,16 @@ pub fn at_path(json: &str, path: Vec<String>) -> Result<Option<String>> {
     Ok(Some(raw))
 }
 
-pub fn type_of(raw: &str) -> &'static str {
-    match raw.trim_start().as_bytes().first() {
-        Some(b'{') => "object",
-        Some(b'[') => "array",
-        Some(b'"') => "string",
-        Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
-        _ => "number",
-    }
-}
-
 /// The parts of an array or object.
-pub fn parts_of<'a>(raw: &'a str, wanted: &str, error: &str, of_scalar: &str) -> Result<Vec<json::Part<'a>>> {
-    let kind = type_of(raw);
+pub fn parts_of<'a>(raw: &'a str, wanted: &str, error: &str) -> Result<Vec<json::Part<'a>>> {
+    let kind = json::type_of(raw);
     if kind == wanted {
         return Ok(json::parts(raw)?.unwrap_or_default());
     }
     let kind = match kind {
         "array" => "an array",
         "object" => "an object",
-        _ => of_scalar,
+        _ => "a scalar",
     };
     Err(Error::invalid_parameter(error.replace("{}", kind)))
 }
@@ -121,17 +110,17 @@ fn as_texts<'a>(raws: impl Iterator<Item = &'a str>, as_text: bool) -> Result<Va
 }
 
 pub fn elements(raw: &str, as_text: bool) -> Result<Value> {
-    let parts = parts_of(raw, "array", "cannot extract elements from {}", "a scalar")?;
+    let parts = parts_of(raw, "array", "cannot extract elements from {}")?;
     as_texts(parts.into_iter().map(|(_, raw)| raw), as_text)
 }
 
 pub fn keys(raw: &str, what: &str) -> Result<Value> {
-    let parts = parts_of(raw, "object", &format!("cannot {what} {{}}"), "a scalar")?;
+    let parts = parts_of(raw, "object", &format!("cannot {what} {{}}"))?;
     Ok(Value::Texts(parts.into_iter().map(|(key, _)| key).collect()))
 }
 
 pub fn values(raw: &str, as_text: bool) -> Result<Value> {
-    let parts = parts_of(raw, "object", "cannot deconstruct {}", "a scalar")?;
+    let parts = parts_of(raw, "object", "cannot deconstruct {}")?;
     as_texts(parts.into_iter().map(|(_, raw)| raw), as_text)
 }
 
