@@ -375,15 +375,18 @@ fn plan_network(
     Ok(Some(function.call(if swap { vec![right, left] } else { vec![left, right] })))
 }
 
-fn no_marked_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
-    let name = |expr: &Expr| match (is_untyped(expr), marked(expr, schema), expr.get_type(schema)) {
-        (true, ..) => "unknown".to_owned(),
-        (_, Some(column_type), _) => column_type.to_string(),
-        (_, None, Ok(data_type)) => type_name(&data_type),
+/// The name of an expression's type, for a message.
+pub fn name_of_type(expr: &Expr, schema: &DFSchema) -> String {
+    match (marked(expr, schema), expr.get_type(schema)) {
+        _ if is_untyped(expr) => "unknown".to_owned(),
+        (Some(column_type), _) => column_type.to_string(),
+        (None, Ok(data_type)) => type_name(&data_type),
         _ => "unknown".to_owned(),
-    };
-    Error::new("42883", format!("operator does not exist: {} {op} {}", name(left), name(right)))
-        .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    }
+}
+
+fn no_marked_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
+    Error::no_operator(&format!("{} {op} {}", name_of_type(left, schema), name_of_type(right, schema)))
 }
 
 /// `left op right` for a comparison of which one side is of a marked type; `None` where the texts are compared as

@@ -293,6 +293,5 @@ pub fn retype_literal(expr: Expr) -> Expr {
 
 /// 42883: there is no such operator for these types.
 pub fn no_operator(op: &str, left: &DataType, right: &DataType) -> Error {
-    Error::new("42883", format!("operator does not exist: {} {op} {}", type_name(left), type_name(right)))
-        .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    Error::no_operator(&format!("{} {op} {}", type_name(left), type_name(right)))
 }

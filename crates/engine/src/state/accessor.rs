@@ -352,12 +352,7 @@ impl Accessor {
                 && (o.takes.len() - o.optional..=o.takes.len()).contains(&others.len())
                 && others.iter().zip(o.takes).all(|(given, taken)| taken.fits(given))
         };
-        overloads().iter().find(fits).ok_or_else(|| {
-            let names: Vec<String> = types.iter().map(type_name).collect();
-            Error::new("42883", format!("function {}({}) does not exist", self.name, names.join(", "))).hint(
-                "No function matches the given name and argument types. You might need to add explicit type casts.",
-            )
-        })
+        overloads().iter().find(fits).ok_or_else(|| Error::no_function(self.name, types.iter().map(type_name)))
     }
 }
 

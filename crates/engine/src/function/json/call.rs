@@ -4,15 +4,14 @@ use super::{Declared, Gives, JsonWriter, Takes, Value};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::operator::cast::plan_cast;
-use crate::operator::marked::{is_json, is_untyped, marked, marked_field, plan_marked_cast};
-use crate::operator::operand::type_name;
+use crate::operator::marked::{is_json, is_untyped, marked, marked_field, name_of_type, plan_marked_cast};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Int32Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use highwater_model::ColumnType;
 use highwater_model::time::Clockface;
@@ -99,17 +98,7 @@ pub fn resolve(function: &ScalarUDF, args: Vec<Expr>, schema: &DFSchema, clock: 
 
 impl JsonFunction {
     fn unknown(&self, args: &[Expr], schema: &DFSchema) -> Error {
-        let types: Vec<String> = args
-            .iter()
-            .map(|arg| match (marked(arg, schema), arg.get_type(schema)) {
-                _ if is_untyped(arg) => "unknown".to_owned(),
-                (Some(t), _) => t.to_string(),
-                (None, Ok(t)) => type_name(&t),
-                _ => "unknown".to_owned(),
-            })
-            .collect();
-        Error::new("42883", format!("function {}({}) does not exist", self.name, types.join(", ")))
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+        Error::no_function(self.name, args.iter().map(|arg| name_of_type(arg, schema)))
     }
 
     fn gives(&self, first: Option<&FieldRef>) -> Result<ColumnType> {

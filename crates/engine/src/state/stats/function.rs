@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs,
     ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
+use highwater_store::schema::column_type;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -56,12 +57,8 @@ impl StatsFunction {
     }
 
     fn no_such(&self, types: &[DataType]) -> Error {
-        let names: Vec<String> = types
-            .iter()
-            .map(|t| highwater_store::schema::column_type(t).map_or_else(|| t.to_string(), |t| t.to_string()))
-            .collect();
-        Error::new("42883", format!("function {}({}) does not exist", self.name, names.join(", ")))
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+        let name = |t: &DataType| column_type(t).map_or_else(|| t.to_string(), |t| t.to_string());
+        Error::no_function(&self.name, types.iter().map(name))
     }
 
     fn accumulators(&self, args: &AccumulatorArgs<'_>) -> Result<Stats> {
