@@ -6,6 +6,7 @@
 //! values are equal texts; [`order_key`] is what is compared where order differs from that of the text.
 
 use super::cast::plan_cast;
+use super::kernel::rowwise;
 use super::operand::{Kind, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
@@ -264,13 +265,7 @@ impl ScalarUDFImpl for Conversion {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let clock = clockface(&args.config_options)?;
-        Ok(match &args.args[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(self.convert(array, &clock)?),
-            ColumnarValue::Scalar(value) => {
-                let array = self.convert(&value.to_array()?, &clock)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
-            }
-        })
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| self.convert(&arrays[0], &clock))?)
     }
 
     fn display_name(&self, args: &[Expr]) -> DfResult<String> {
@@ -487,8 +482,8 @@ impl ScalarUDFImpl for OrderKey {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let keys = |array: &ArrayRef| -> Result<ArrayRef> {
-            let texts = arrow::compute::cast(array, &DataType::Utf8)?;
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| {
+            let texts = arrow::compute::cast(&arrays[0], &DataType::Utf8)?;
             let mut keys = BinaryBuilder::new();
             let mut key = Vec::new();
             for text in texts.as_string::<i32>() {
@@ -508,12 +503,6 @@ impl ScalarUDFImpl for OrderKey {
                 }
             }
             Ok(Arc::new(keys.finish()))
-        };
-        Ok(match &args.args[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(keys(array)?),
-            ColumnarValue::Scalar(value) => {
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&keys(&value.to_array()?)?, 0)?)
-            }
-        })
+        })?)
     }
 }

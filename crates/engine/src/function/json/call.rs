@@ -4,10 +4,11 @@ use super::{Declared, Gives, JsonWriter, Takes, Value};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::operator::cast::plan_cast;
+use crate::operator::kernel::rowwise;
 use crate::operator::marked::{is_json, is_untyped, marked, marked_field, name_of_type, plan_marked_cast};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Int32Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
@@ -113,29 +114,26 @@ impl JsonFunction {
         })
     }
 
-    fn compute(&self, args: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    fn compute(&self, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let declared = self.declared.0;
         let clock = clockface(&args.config_options)?;
-        let rows = if args.args.iter().any(|a| matches!(a, ColumnarValue::Array(_))) { args.number_rows } else { 1 };
-        let last = declared.takes.len() - 1;
-        let mut readers = Vec::with_capacity(args.args.len());
-        for (i, (arg, field)) in args.args.iter().zip(&args.arg_fields).enumerate() {
-            let array = match arg {
-                ColumnarValue::Array(array) => array.clone(),
-                ColumnarValue::Scalar(value) => value.to_array_of_size(rows)?,
-            };
-            readers.push(Reader::new(declared.takes[i.min(last)], &array, field, &clock)?);
-        }
-        let strict = declared.takes[0] != Takes::Any || declared.least > 0;
-        let mut results = Results::new(declared.gives);
-        let mut row_values = Vec::with_capacity(readers.len());
-        for row in 0..rows {
-            row_values.clear();
-            row_values.extend(readers.iter().map(|reader| reader.get(row)));
-            let null = strict && row_values.iter().any(|v| matches!(v, Value::Null));
-            results.push(if null { Value::Null } else { (declared.run)(&row_values)? });
-        }
-        Ok(results.finish())
+        rowwise(&args.args, args.number_rows, |arrays, rows| {
+            let last = declared.takes.len() - 1;
+            let readers = arrays.iter().zip(&args.arg_fields).enumerate();
+            let readers =
+                readers.map(|(i, (array, field))| Reader::new(declared.takes[i.min(last)], array, field, &clock));
+            let readers = readers.collect::<Result<Vec<_>>>()?;
+            let strict = declared.takes[0] != Takes::Any || declared.least > 0;
+            let mut results = Results::new(declared.gives);
+            let mut row_values = Vec::with_capacity(readers.len());
+            for row in 0..rows {
+                row_values.clear();
+                row_values.extend(readers.iter().map(|reader| reader.get(row)));
+                let null = strict && row_values.iter().any(|v| matches!(v, Value::Null));
+                results.push(if null { Value::Null } else { (declared.run)(&row_values)? });
+            }
+            Ok(results.finish())
+        })
     }
 }
 
@@ -157,11 +155,7 @@ impl ScalarUDFImpl for JsonFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let array = self.compute(&args)?;
-        if args.args.iter().any(|a| matches!(a, ColumnarValue::Array(_))) {
-            return Ok(ColumnarValue::Array(array));
-        }
-        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))
+        Ok(self.compute(&args)?)
     }
 }
 
