@@ -90,7 +90,7 @@ fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
     let read = |value: &ScalarValue, target: &DataType| -> Result<ScalarValue> {
         match value {
             ScalarValue::Utf8(Some(text)) => parse_scalar(text, target, clock),
-            other => match cast_value(&ColumnarValue::Scalar(other.clone()), target, 1, clock)? {
+            other => match cast_value(&ColumnarValue::Scalar(other.clone()), target, clock)? {
                 ColumnarValue::Scalar(value) => Ok(value),
                 ColumnarValue::Array(array) => Ok(ScalarValue::try_from_array(&array, 0)?),
             },

@@ -350,7 +350,7 @@ impl Origin {
             ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))) => {
                 ColumnarValue::Scalar(parse_scalar(text, out, clock)?)
             }
-            other => crate::operator::cast::cast_value(other, out, 1, clock)?,
+            other => crate::operator::cast::cast_value(other, out, clock)?,
         };
         Ok(match out {
             DataType::Date32 => Origin::Date(Argument::new(&value)?),
