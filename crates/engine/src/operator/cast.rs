@@ -78,7 +78,7 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
         return Ok(operand.expr);
     }
     if *target == UNBOUNDED && (source.is_integer() || source == Kind::Numeric) {
-        return Ok(operand.to_numeric().expr);
+        return Ok(operand.into_numeric().expr);
     }
     let plain = |expr: Expr| Expr::Cast(Cast::new(Box::new(expr), target.clone()));
     if source == goal && !matches!(source, Kind::Numeric | Kind::Other | Kind::BigInt) {
@@ -163,16 +163,9 @@ fn cast_function(target: &DataType, source: Kind, goal: Kind) -> ScalarUDF {
 
 /// A cast as a function.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct PgCast {
+struct PgCast {
     target: DataType,
     signature: Signature,
-}
-
-impl PgCast {
-    /// What it casts to.
-    pub fn target(&self) -> &DataType {
-        &self.target
-    }
 }
 
 impl ScalarUDFImpl for PgCast {

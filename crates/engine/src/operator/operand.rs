@@ -260,7 +260,7 @@ impl Operand {
     }
 
     /// The operand as `numeric`.
-    pub fn to_numeric(self) -> Operand {
+    pub fn into_numeric(self) -> Operand {
         let (precision, scale) = self.digits();
         self.widen(&DataType::Decimal128(precision, scale))
     }
