@@ -107,6 +107,21 @@ impl Error {
         Error::new("42703", format!("column \"{name}\" does not exist"))
     }
 
+    /// 42883: no function of this name takes arguments of these types.
+    pub fn no_function(name: &str, types: impl IntoIterator<Item = String>) -> Self {
+        let types: Vec<String> = types.into_iter().collect();
+        Error::new("42883", format!("function {name}({}) does not exist", types.join(", ")))
+            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    }
+
+    /// 42883: no operator stands between operands of these types.
+    ///
+    /// * `call` – the operator among its operands' types: `text + integer`.
+    pub fn no_operator(call: &str) -> Self {
+        Error::new("42883", format!("operator does not exist: {call}"))
+            .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    }
+
     /// 22023: an argument has a value that makes no sense.
     pub fn invalid_parameter(message: impl Into<String>) -> Self {
         Error::new("22023", message)

@@ -11,7 +11,7 @@ mod edit;
 mod parse;
 
 pub use edit::{concat, contains, delete_index, delete_key, delete_path, insert_path, set_path, strip_nulls};
-pub use parse::{Part, parse, parts, raw_text, validate};
+pub use parse::{Part, parse, parts, raw_text, type_of, validate};
 
 use std::cmp::Ordering;
 use std::fmt::Write;

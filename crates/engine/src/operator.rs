@@ -31,8 +31,7 @@ pub mod values;
 
 pub use cast::plan_cast;
 pub use meaning::PgMeaning;
-
-pub use plan::{PgPlanner, plan_binary};
+pub use plan::PgPlanner;
 pub use syntax::rewrite_syntax;
 
 #[cfg(test)]

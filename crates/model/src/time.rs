@@ -21,9 +21,8 @@ pub mod parse;
 pub mod zone;
 
 pub use arithmetic::{
-    Unit, age, date_from_timestamp, date_plus_interval, timestamp_from_date, timestamp_minus_interval,
-    timestamp_minus_timestamp, timestamp_plus_interval, timestamptz_age, timestamptz_minus_interval,
-    timestamptz_plus_interval, truncate, truncate_timestamptz,
+    Unit, age, date_from_timestamp, date_plus_interval, timestamp_from_date, timestamp_minus_timestamp,
+    timestamp_plus_interval, timestamptz_minus_interval, timestamptz_plus_interval, truncate, truncate_timestamptz,
 };
 pub use format::{
     format_date, format_time, format_timestamp, format_timestamptz, write_date, write_time, write_timestamp,

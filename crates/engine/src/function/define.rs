@@ -164,16 +164,12 @@ impl Function {
     fn unknown(&self, types: &[DataType]) -> Error {
         let types: Vec<String> = types.iter().map(type_name).collect();
         if let Some(symbol) = named::symbol(self.name) {
-            let call = match types.as_slice() {
+            return Error::no_operator(&match types.as_slice() {
                 [left, right] => format!("{left} {symbol} {right}"),
                 all => format!("{symbol} {}", all.join(" ")),
-            };
-            return Error::new("42883", format!("operator does not exist: {call}")).hint(
-                "No operator matches the given name and argument types. You might need to add explicit type casts.",
-            );
+            });
         }
-        Error::new("42883", format!("function {}({}) does not exist", self.name, types.join(", ")))
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+        Error::no_function(self.name, types)
     }
 
     fn overload(&self, types: &[DataType]) -> Result<&Overload> {

@@ -82,11 +82,7 @@ impl Steps {
 
 fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
     let types: Vec<DataType> = args.iter().map(ScalarValue::data_type).collect();
-    let wrong = || {
-        let names: Vec<String> = types.iter().map(type_name).collect();
-        Error::new("42883", format!("function generate_series({}) does not exist", names.join(", ")))
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
-    };
+    let wrong = || Error::no_function("generate_series", types.iter().map(type_name));
     if !(2..=3).contains(&args.len()) {
         return Err(wrong());
     }
@@ -94,7 +90,7 @@ fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
     let read = |value: &ScalarValue, target: &DataType| -> Result<ScalarValue> {
         match value {
             ScalarValue::Utf8(Some(text)) => parse_scalar(text, target, clock),
-            other => match cast_value(&ColumnarValue::Scalar(other.clone()), target, 1, clock)? {
+            other => match cast_value(&ColumnarValue::Scalar(other.clone()), target, clock)? {
                 ColumnarValue::Scalar(value) => Ok(value),
                 ColumnarValue::Array(array) => Ok(ScalarValue::try_from_array(&array, 0)?),
             },

@@ -265,7 +265,7 @@ impl ScalarUDFImpl for AnyValues {
             for array in arrays {
                 // As a cast to text writes them, which differs for booleans.
                 let array = match quotes {
-                    true => cast_value(&ColumnarValue::Array(array.clone()), &DataType::Utf8, rows, &clock)?,
+                    true => cast_value(&ColumnarValue::Array(array.clone()), &DataType::Utf8, &clock)?,
                     false => ColumnarValue::Array(array.clone()),
                 };
                 let array = &array.into_array(rows)?;

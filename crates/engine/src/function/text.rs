@@ -154,9 +154,7 @@ pub fn check(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
         return Ok(());
     }
     let types = args.iter().filter_map(|arg| Some(type_name(&Operand::new(arg.clone(), schema)?.data_type)));
-    let types: Vec<String> = types.collect();
-    Err(Error::new("42883", format!("function {name}({}) does not exist", types.join(", ")))
-        .hint("No function matches the given name and argument types. You might need to add explicit type casts."))
+    Err(Error::no_function(name, types))
 }
 
 /// The arguments of a call in one row, of which none is NULL.

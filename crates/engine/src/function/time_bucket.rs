@@ -73,9 +73,7 @@ fn time_type(data_type: &DataType) -> Option<TimeType> {
 }
 
 fn no_function(types: &[DataType]) -> Error {
-    let types: Vec<String> = types.iter().map(crate::operator::operand::type_name).collect();
-    Error::new("42883", format!("function time_bucket({}) does not exist", types.join(", ")))
-        .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    Error::no_function("time_bucket", types.iter().map(crate::operator::operand::type_name))
 }
 
 impl TimeBucket {
@@ -352,7 +350,7 @@ impl Origin {
             ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))) => {
                 ColumnarValue::Scalar(parse_scalar(text, out, clock)?)
             }
-            other => crate::operator::cast::cast_value(other, out, 1, clock)?,
+            other => crate::operator::cast::cast_value(other, out, clock)?,
         };
         Ok(match out {
             DataType::Date32 => Origin::Date(Argument::new(&value)?),

@@ -78,6 +78,14 @@ impl<T: Into<Cell>> From<Vec<T>> for Cell {
     }
 }
 
+/// The columns of a view, written as in CREATE TABLE: `columns! { oid oid, relname name, relacl aclitem[] }`.
+macro_rules! columns {
+    ($($name:ident $pg_type:ident $([$($dimension:tt)?])?),* $(,)?) => {
+        &[$((stringify!($name), concat!(stringify!($pg_type) $(, "[]" $(, $dimension)?)?))),*]
+    };
+}
+pub(crate) use columns;
+
 /// A row of anything that is a cell.
 macro_rules! row {
     ($($cell:expr),* $(,)?) => { vec![$($crate::information::rows::Cell::from($cell)),*] };

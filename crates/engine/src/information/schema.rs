@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::information::relations::{Attribute, Kind, Relation};
-use crate::information::rows::{Cell, Columns, Row, row, table};
+use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::information::{Known, timescale, types};
 use crate::query::Planner;
 use datafusion::catalog::TableProvider;
@@ -23,7 +23,7 @@ const VIEWS: &[View] = &[
     ("sequences", SEQUENCES, sequences),
     ("check_constraints", CHECK_CONSTRAINTS, check_constraints),
     ("routines", ROUTINES, |_| Vec::new()),
-    ("information_schema_catalog_name", &[("catalog_name", "name")], |known| vec![row![&known.database]]),
+    ("information_schema_catalog_name", columns! { catalog_name name }, |known| vec![row![&known.database]]),
 ];
 
 /// The names and columns of all views.
@@ -43,20 +43,11 @@ fn listed(known: &Known) -> impl Iterator<Item = &Relation> {
     known.relations().iter().filter(|r| !matches!(r.kind, Kind::Index(..) | Kind::Sequence))
 }
 
-const TABLES: Columns = &[
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("table_type", "text"),
-    ("self_referencing_column_name", "name"),
-    ("reference_generation", "text"),
-    ("user_defined_type_catalog", "name"),
-    ("user_defined_type_schema", "name"),
-    ("user_defined_type_name", "name"),
-    ("is_insertable_into", "text"),
-    ("is_typed", "text"),
-    ("commit_action", "text"),
-];
+const TABLES: Columns = columns! {
+    table_catalog name, table_schema name, table_name name, table_type text, self_referencing_column_name name,
+    reference_generation text, user_defined_type_catalog name, user_defined_type_schema name,
+    user_defined_type_name name, is_insertable_into text, is_typed text, commit_action text,
+};
 
 fn tables(known: &Known) -> Vec<Row> {
     listed(known)
@@ -80,52 +71,17 @@ fn tables(known: &Known) -> Vec<Row> {
         .collect()
 }
 
-const COLUMNS: Columns = &[
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("column_name", "name"),
-    ("ordinal_position", "int4"),
-    ("column_default", "text"),
-    ("is_nullable", "text"),
-    ("data_type", "text"),
-    ("character_maximum_length", "int4"),
-    ("character_octet_length", "int4"),
-    ("numeric_precision", "int4"),
-    ("numeric_precision_radix", "int4"),
-    ("numeric_scale", "int4"),
-    ("datetime_precision", "int4"),
-    ("interval_type", "text"),
-    ("interval_precision", "int4"),
-    ("character_set_catalog", "name"),
-    ("character_set_schema", "name"),
-    ("character_set_name", "name"),
-    ("collation_catalog", "name"),
-    ("collation_schema", "name"),
-    ("collation_name", "name"),
-    ("domain_catalog", "name"),
-    ("domain_schema", "name"),
-    ("domain_name", "name"),
-    ("udt_catalog", "name"),
-    ("udt_schema", "name"),
-    ("udt_name", "name"),
-    ("scope_catalog", "name"),
-    ("scope_schema", "name"),
-    ("scope_name", "name"),
-    ("maximum_cardinality", "int4"),
-    ("dtd_identifier", "text"),
-    ("is_self_referencing", "text"),
-    ("is_identity", "text"),
-    ("identity_generation", "text"),
-    ("identity_start", "text"),
-    ("identity_increment", "text"),
-    ("identity_maximum", "text"),
-    ("identity_minimum", "text"),
-    ("identity_cycle", "text"),
-    ("is_generated", "text"),
-    ("generation_expression", "text"),
-    ("is_updatable", "text"),
-];
+const COLUMNS: Columns = columns! {
+    table_catalog name, table_schema name, table_name name, column_name name, ordinal_position int4,
+    column_default text, is_nullable text, data_type text, character_maximum_length int4, character_octet_length int4,
+    numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4,
+    interval_type text, interval_precision int4, character_set_catalog name, character_set_schema name,
+    character_set_name name, collation_catalog name, collation_schema name, collation_name name, domain_catalog name,
+    domain_schema name, domain_name name, udt_catalog name, udt_schema name, udt_name name, scope_catalog name,
+    scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier text, is_self_referencing text,
+    is_identity text, identity_generation text, identity_start text, identity_increment text, identity_maximum text,
+    identity_minimum text, identity_cycle text, is_generated text, generation_expression text, is_updatable text,
+};
 
 fn columns(known: &Known) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -234,12 +190,9 @@ fn identity_of<'a>(
     sequences.find(|s| s.owner == owner).map(|s| (generation, s.as_ref()))
 }
 
-const CHECK_CONSTRAINTS: Columns = &[
-    ("constraint_catalog", "name"),
-    ("constraint_schema", "name"),
-    ("constraint_name", "name"),
-    ("check_clause", "text"),
-];
+const CHECK_CONSTRAINTS: Columns = columns! {
+    constraint_catalog name, constraint_schema name, constraint_name name, check_clause text,
+};
 
 fn check_constraints(known: &Known) -> Vec<Row> {
     conditions(known)
@@ -273,15 +226,10 @@ fn sequences(known: &Known) -> Vec<Row> {
     .collect()
 }
 
-const SCHEMATA: Columns = &[
-    ("catalog_name", "name"),
-    ("schema_name", "name"),
-    ("schema_owner", "name"),
-    ("default_character_set_catalog", "name"),
-    ("default_character_set_schema", "name"),
-    ("default_character_set_name", "name"),
-    ("sql_path", "text"),
-];
+const SCHEMATA: Columns = columns! {
+    catalog_name name, schema_name name, schema_owner name, default_character_set_catalog name,
+    default_character_set_schema name, default_character_set_name name, sql_path text,
+};
 
 fn schemata(known: &Known) -> Vec<Row> {
     let schema =
@@ -289,18 +237,10 @@ fn schemata(known: &Known) -> Vec<Row> {
     known.schemas().into_keys().map(schema).collect()
 }
 
-const VIEW_COLUMNS: Columns = &[
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("view_definition", "text"),
-    ("check_option", "text"),
-    ("is_updatable", "text"),
-    ("is_insertable_into", "text"),
-    ("is_trigger_updatable", "text"),
-    ("is_trigger_deletable", "text"),
-    ("is_trigger_insertable_into", "text"),
-];
+const VIEW_COLUMNS: Columns = columns! {
+    table_catalog name, table_schema name, table_name name, view_definition text, check_option text, is_updatable text,
+    is_insertable_into text, is_trigger_updatable text, is_trigger_deletable text, is_trigger_insertable_into text,
+};
 
 fn views_of(known: &Known) -> Vec<Row> {
     let views = listed(known).filter(|r| matches!(r.kind, Kind::View(_) | Kind::Cagg(_) | Kind::SystemView));
@@ -309,19 +249,11 @@ fn views_of(known: &Known) -> Vec<Row> {
         .collect()
 }
 
-const TABLE_CONSTRAINTS: Columns = &[
-    ("constraint_catalog", "name"),
-    ("constraint_schema", "name"),
-    ("constraint_name", "name"),
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("constraint_type", "text"),
-    ("is_deferrable", "text"),
-    ("initially_deferred", "text"),
-    ("enforced", "text"),
-    ("nulls_distinct", "text"),
-];
+const TABLE_CONSTRAINTS: Columns = columns! {
+    constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name,
+    table_name name, constraint_type text, is_deferrable text, initially_deferred text, enforced text,
+    nulls_distinct text,
+};
 
 /// The indexes that stand for keys, with their relations.
 fn keys(known: &Known) -> impl Iterator<Item = (&Relation, &highwater_model::Table, &highwater_model::Index)> {
@@ -377,17 +309,10 @@ fn conditions(known: &Known) -> impl Iterator<Item = (&highwater_model::Table, &
     of_tables.flat_map(|(table, rules)| rules.checks.iter().map(move |check| (table, check)))
 }
 
-const KEY_COLUMN_USAGE: Columns = &[
-    ("constraint_catalog", "name"),
-    ("constraint_schema", "name"),
-    ("constraint_name", "name"),
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("column_name", "name"),
-    ("ordinal_position", "int4"),
-    ("position_in_unique_constraint", "int4"),
-];
+const KEY_COLUMN_USAGE: Columns = columns! {
+    constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name,
+    table_name name, column_name name, ordinal_position int4, position_in_unique_constraint int4,
+};
 
 fn key_column_usage(known: &Known) -> Vec<Row> {
     let database = &known.database;
@@ -410,51 +335,23 @@ fn key_column_usage(known: &Known) -> Vec<Row> {
     rows
 }
 
-const CONSTRAINT_COLUMN_USAGE: Columns = &[
-    ("table_catalog", "name"),
-    ("table_schema", "name"),
-    ("table_name", "name"),
-    ("column_name", "name"),
-    ("constraint_catalog", "name"),
-    ("constraint_schema", "name"),
-    ("constraint_name", "name"),
-];
+const CONSTRAINT_COLUMN_USAGE: Columns = columns! {
+    table_catalog name, table_schema name, table_name name, column_name name, constraint_catalog name,
+    constraint_schema name, constraint_name name,
+};
 
-const REFERENTIAL_CONSTRAINTS: Columns = &[
-    ("constraint_catalog", "name"),
-    ("constraint_schema", "name"),
-    ("constraint_name", "name"),
-    ("unique_constraint_catalog", "name"),
-    ("unique_constraint_schema", "name"),
-    ("unique_constraint_name", "name"),
-    ("match_option", "text"),
-    ("update_rule", "text"),
-    ("delete_rule", "text"),
-];
+const REFERENTIAL_CONSTRAINTS: Columns = columns! {
+    constraint_catalog name, constraint_schema name, constraint_name name, unique_constraint_catalog name,
+    unique_constraint_schema name, unique_constraint_name name, match_option text, update_rule text, delete_rule text,
+};
 
-const SEQUENCES: Columns = &[
-    ("sequence_catalog", "name"),
-    ("sequence_schema", "name"),
-    ("sequence_name", "name"),
-    ("data_type", "text"),
-    ("numeric_precision", "int4"),
-    ("numeric_precision_radix", "int4"),
-    ("numeric_scale", "int4"),
-    ("start_value", "text"),
-    ("minimum_value", "text"),
-    ("maximum_value", "text"),
-    ("increment", "text"),
-    ("cycle_option", "text"),
-];
+const SEQUENCES: Columns = columns! {
+    sequence_catalog name, sequence_schema name, sequence_name name, data_type text, numeric_precision int4,
+    numeric_precision_radix int4, numeric_scale int4, start_value text, minimum_value text, maximum_value text,
+    increment text, cycle_option text,
+};
 
-const ROUTINES: Columns = &[
-    ("specific_catalog", "name"),
-    ("specific_schema", "name"),
-    ("specific_name", "name"),
-    ("routine_catalog", "name"),
-    ("routine_schema", "name"),
-    ("routine_name", "name"),
-    ("routine_type", "text"),
-    ("data_type", "text"),
-    ("routine_definition", "text"),
-];
+const ROUTINES: Columns = columns! {
+    specific_catalog name, specific_schema name, specific_name name, routine_catalog name, routine_schema name,
+    routine_name name, routine_type text, data_type text, routine_definition text,
+};

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::administration::chunk_name;
 use crate::information::functions::{relation, rows_of};
-use crate::information::rows::{Cell, Columns, Row, row, table};
+use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::information::{Known, TableFunction, size};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
@@ -13,22 +13,17 @@ const FUNCTIONS: &[(&str, TableFunction)] = &[
     ("hypertable_detailed_size", hypertable_detailed_size),
     ("hypertable_approximate_detailed_size", hypertable_detailed_size),
     ("chunks_detailed_size", chunks_detailed_size),
-    ("pg_options_to_table", |_, _| table(&[("option_name", "text"), ("option_value", "text")], Vec::new())),
+    ("pg_options_to_table", |_, _| table(columns! { option_name text, option_value text }, Vec::new())),
     ("aclexplode", |_, _| {
-        table(
-            &[("grantor", "oid"), ("grantee", "oid"), ("privilege_type", "text"), ("is_grantable", "bool")],
-            Vec::new(),
-        )
+        table(columns! { grantor oid, grantee oid, privilege_type text, is_grantable bool }, Vec::new())
     }),
-    ("pg_partition_ancestors", |_, _| table(&[("relid", "regclass")], Vec::new())),
+    ("pg_partition_ancestors", |_, _| table(columns! { relid regclass }, Vec::new())),
     ("pg_partition_tree", |_, _| {
-        table(&[("relid", "regclass"), ("parentrelid", "regclass"), ("isleaf", "bool"), ("level", "int4")], Vec::new())
+        table(columns! { relid regclass, parentrelid regclass, isleaf bool, level int4 }, Vec::new())
     }),
-    ("pg_get_publication_tables", |_, _| {
-        table(&[("relid", "oid"), ("attrs", "int2vector"), ("qual", "text")], Vec::new())
-    }),
+    ("pg_get_publication_tables", |_, _| table(columns! { relid oid, attrs int2vector, qual text }, Vec::new())),
     ("pg_show_all_settings", |known, _| table(super::pg_catalog::PG_SETTINGS, super::pg_catalog::pg_settings(known))),
-    ("pg_get_keywords", |_, _| table(&[("word", "text"), ("catcode", "char"), ("catdesc", "text")], Vec::new())),
+    ("pg_get_keywords", |_, _| table(columns! { word text, catcode char, catdesc text }, Vec::new())),
 ];
 
 /// The function of this name.
@@ -36,13 +31,9 @@ pub fn find(name: &str) -> Option<TableFunction> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
 }
 
-const SIZES: Columns = &[
-    ("table_bytes", "int8"),
-    ("index_bytes", "int8"),
-    ("toast_bytes", "int8"),
-    ("total_bytes", "int8"),
-    ("node_name", "name"),
-];
+const SIZES: Columns = columns! {
+    table_bytes int8, index_bytes int8, toast_bytes int8, total_bytes int8, node_name name,
+};
 
 /// Indexes take no files of their own: a segment carries what finds its rows.
 fn hypertable_detailed_size(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
@@ -55,15 +46,10 @@ fn hypertable_detailed_size(known: &Known, args: &[ScalarValue]) -> Result<Arc<d
     table(SIZES, rows.into_iter().collect())
 }
 
-const CHUNK_SIZES: Columns = &[
-    ("chunk_schema", "name"),
-    ("chunk_name", "name"),
-    ("table_bytes", "int8"),
-    ("index_bytes", "int8"),
-    ("toast_bytes", "int8"),
-    ("total_bytes", "int8"),
-    ("node_name", "name"),
-];
+const CHUNK_SIZES: Columns = columns! {
+    chunk_schema name, chunk_name name, table_bytes int8, index_bytes int8, toast_bytes int8, total_bytes int8,
+    node_name name,
+};
 
 fn chunks_detailed_size(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
     let relation = args.first().map(|arg| relation(known, arg)).transpose()?.flatten();

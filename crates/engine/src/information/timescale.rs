@@ -5,7 +5,7 @@
 //! aggregate's own name everywhere.
 
 use crate::administration::chunk_name;
-use crate::information::rows::{Cell, Columns, Row, row, table};
+use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::query::Planner;
 use crate::{Result, job};
 use datafusion::catalog::TableProvider;
@@ -54,17 +54,10 @@ pub fn provider(planner: &Planner, name: &str) -> Result<Option<Arc<dyn TablePro
     view.map(|(_, columns, rows)| table(columns, rows(planner))).transpose()
 }
 
-const HYPERTABLES: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("owner", "name"),
-    ("num_dimensions", "int2"),
-    ("num_chunks", "int8"),
-    ("compression_enabled", "bool"),
-    ("tablespaces", "name[]"),
-    ("primary_dimension", "name"),
-    ("primary_dimension_type", "regtype"),
-];
+const HYPERTABLES: Columns = columns! {
+    hypertable_schema name, hypertable_name name, owner name, num_dimensions int2, num_chunks int8,
+    compression_enabled bool, tablespaces name[], primary_dimension name, primary_dimension_type regtype,
+};
 
 fn hypertables(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -96,21 +89,11 @@ fn cut_tables(version: &Version) -> impl Iterator<Item = (&Arc<Table>, &Hypertab
         .filter_map(|table| Some((table, table.hypertable.as_ref()?)))
 }
 
-const CHUNKS: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("chunk_schema", "name"),
-    ("chunk_name", "name"),
-    ("primary_dimension", "name"),
-    ("primary_dimension_type", "regtype"),
-    ("range_start", "timestamptz"),
-    ("range_end", "timestamptz"),
-    ("range_start_integer", "int8"),
-    ("range_end_integer", "int8"),
-    ("is_compressed", "bool"),
-    ("chunk_tablespace", "name"),
-    ("chunk_creation_time", "timestamptz"),
-];
+const CHUNKS: Columns = columns! {
+    hypertable_schema name, hypertable_name name, chunk_schema name, chunk_name name, primary_dimension name,
+    primary_dimension_type regtype, range_start timestamptz, range_end timestamptz, range_start_integer int8,
+    range_end_integer int8, is_compressed bool, chunk_tablespace name, chunk_creation_time timestamptz,
+};
 
 fn chunks(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -141,18 +124,10 @@ fn chunks(planner: &Planner) -> Vec<Row> {
     rows
 }
 
-const DIMENSIONS: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("dimension_number", "int8"),
-    ("column_name", "name"),
-    ("column_type", "regtype"),
-    ("dimension_type", "text"),
-    ("time_interval", "interval"),
-    ("integer_interval", "int8"),
-    ("integer_now_func", "name"),
-    ("num_partitions", "int2"),
-];
+const DIMENSIONS: Columns = columns! {
+    hypertable_schema name, hypertable_name name, dimension_number int8, column_name name, column_type regtype,
+    dimension_type text, time_interval interval, integer_interval int8, integer_now_func name, num_partitions int2,
+};
 
 fn dimensions(planner: &Planner) -> Vec<Row> {
     cut_tables(planner.version())
@@ -181,33 +156,16 @@ fn in_days(micros: i64) -> Interval {
     Interval::new(0, days, micros - i64::from(days) * MICROS_PER_DAY)
 }
 
-const CONTINUOUS_AGGREGATES: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("view_schema", "name"),
-    ("view_name", "name"),
-    ("view_owner", "name"),
-    ("materialized_only", "bool"),
-    ("compression_enabled", "bool"),
-    ("materialization_hypertable_schema", "name"),
-    ("materialization_hypertable_name", "name"),
-    ("view_definition", "text"),
-    ("finalized", "bool"),
+const CONTINUOUS_AGGREGATES: Columns = columns! {
+    hypertable_schema name, hypertable_name name, view_schema name, view_name name, view_owner name,
+    materialized_only bool, compression_enabled bool, materialization_hypertable_schema name,
+    materialization_hypertable_name name, view_definition text, finalized bool,
     // What follows is not in TimescaleDB.
-    ("refresh_lag", "interval"),
-    ("last_refresh", "timestamptz"),
-    ("refresh_interval", "interval"),
-    ("completed_threshold", "timestamptz"),
-    ("completed_threshold_integer", "int8"),
-    ("invalidation_threshold", "timestamptz"),
-    ("invalidation_threshold_integer", "int8"),
-    ("watermark", "timestamptz"),
-    ("watermark_integer", "int8"),
-    ("pending_ranges", "text"),
-    ("invalidated_ranges", "text"),
-    ("row_count", "int8"),
-    ("total_bytes", "int8"),
-];
+    refresh_lag interval, last_refresh timestamptz, refresh_interval interval, completed_threshold timestamptz,
+    completed_threshold_integer int8, invalidation_threshold timestamptz, invalidation_threshold_integer int8,
+    watermark timestamptz, watermark_integer int8, pending_ranges text, invalidated_ranges text, row_count int8,
+    total_bytes int8,
+};
 
 fn continuous_aggregates(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -320,27 +278,14 @@ fn multirange(ranges: &RangeSet, integer: bool, zone: &Zone) -> String {
     format!("{{{}}}", ranges.join(","))
 }
 
-const CONTINUOUS_AGGREGATE_STATS: Columns = &[
-    ("view_name", "name"),
-    ("completed_threshold", "timestamptz"),
-    ("invalidation_threshold", "timestamptz"),
-    ("job_id", "int4"),
-    ("last_run_started_at", "timestamptz"),
-    ("job_status", "text"),
-    ("last_run_duration", "interval"),
-    ("next_scheduled_run", "timestamptz"),
-    ("total_runs", "int8"),
-    ("total_successes", "int8"),
-    ("total_failures", "int8"),
-    ("total_crashes", "int8"),
+const CONTINUOUS_AGGREGATE_STATS: Columns = columns! {
+    view_name name, completed_threshold timestamptz, invalidation_threshold timestamptz, job_id int4,
+    last_run_started_at timestamptz, job_status text, last_run_duration interval, next_scheduled_run timestamptz,
+    total_runs int8, total_successes int8, total_failures int8, total_crashes int8,
     // What follows is not in TimescaleDB 1.
-    ("view_schema", "name"),
-    ("completed_threshold_integer", "int8"),
-    ("invalidation_threshold_integer", "int8"),
-    ("last_refresh", "timestamptz"),
-    ("pending_ranges", "text"),
-    ("invalidated_ranges", "text"),
-];
+    view_schema name, completed_threshold_integer int8, invalidation_threshold_integer int8, last_refresh timestamptz,
+    pending_ranges text, invalidated_ranges text,
+};
 
 fn continuous_aggregate_stats(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -376,26 +321,12 @@ fn continuous_aggregate_stats(planner: &Planner) -> Vec<Row> {
         .collect()
 }
 
-const JOBS: Columns = &[
-    ("job_id", "int4"),
-    ("application_name", "name"),
-    ("schedule_interval", "interval"),
-    ("max_runtime", "interval"),
-    ("max_retries", "int4"),
-    ("retry_period", "interval"),
-    ("proc_schema", "name"),
-    ("proc_name", "name"),
-    ("owner", "regrole"),
-    ("scheduled", "bool"),
-    ("fixed_schedule", "bool"),
-    ("config", "jsonb"),
-    ("next_start", "timestamptz"),
-    ("initial_start", "timestamptz"),
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("check_schema", "name"),
-    ("check_name", "name"),
-];
+const JOBS: Columns = columns! {
+    job_id int4, application_name name, schedule_interval interval, max_runtime interval, max_retries int4,
+    retry_period interval, proc_schema name, proc_name name, owner regrole, scheduled bool, fixed_schedule bool,
+    config jsonb, next_start timestamptz, initial_start timestamptz, hypertable_schema name, hypertable_name name,
+    check_schema name, check_name name,
+};
 
 fn jobs(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -490,20 +421,11 @@ pub fn config(version: &Version, action: &Action) -> Option<String> {
     }
 }
 
-const JOB_STATS: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("job_id", "int4"),
-    ("last_run_started_at", "timestamptz"),
-    ("last_successful_finish", "timestamptz"),
-    ("last_run_status", "text"),
-    ("job_status", "text"),
-    ("last_run_duration", "interval"),
-    ("next_start", "timestamptz"),
-    ("total_runs", "int8"),
-    ("total_successes", "int8"),
-    ("total_failures", "int8"),
-];
+const JOB_STATS: Columns = columns! {
+    hypertable_schema name, hypertable_name name, job_id int4, last_run_started_at timestamptz,
+    last_successful_finish timestamptz, last_run_status text, job_status text, last_run_duration interval,
+    next_start timestamptz, total_runs int8, total_successes int8, total_failures int8,
+};
 
 fn job_stats(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -542,16 +464,10 @@ fn duration(stats: &JobStats) -> Option<Interval> {
     (finish >= start).then(|| Interval::from_micros(finish - start))
 }
 
-const JOB_ERRORS: Columns = &[
-    ("job_id", "int4"),
-    ("proc_schema", "text"),
-    ("proc_name", "text"),
-    ("pid", "int4"),
-    ("start_time", "timestamptz"),
-    ("finish_time", "timestamptz"),
-    ("sqlerrcode", "text"),
-    ("err_message", "text"),
-];
+const JOB_ERRORS: Columns = columns! {
+    job_id int4, proc_schema text, proc_name text, pid int4, start_time timestamptz, finish_time timestamptz,
+    sqlerrcode text, err_message text,
+};
 
 fn job_errors(planner: &Planner) -> Vec<Row> {
     let catalog = planner.version().catalog();
@@ -575,19 +491,10 @@ fn job_errors(planner: &Planner) -> Vec<Row> {
         .collect()
 }
 
-const JOB_HISTORY: Columns = &[
-    ("id", "int8"),
-    ("job_id", "int4"),
-    ("succeeded", "bool"),
-    ("proc_schema", "text"),
-    ("proc_name", "text"),
-    ("pid", "int4"),
-    ("start_time", "timestamptz"),
-    ("finish_time", "timestamptz"),
-    ("config", "jsonb"),
-    ("sqlerrcode", "text"),
-    ("err_message", "text"),
-];
+const JOB_HISTORY: Columns = columns! {
+    id int8, job_id int4, succeeded bool, proc_schema text, proc_name text, pid int4, start_time timestamptz,
+    finish_time timestamptz, config jsonb, sqlerrcode text, err_message text,
+};
 
 fn job_history(planner: &Planner) -> Vec<Row> {
     let version = planner.version();
@@ -622,21 +529,18 @@ fn schema_of_run<'a>(planner: &'a Planner, run: &JobRun) -> &'a str {
     job.map_or(FUNCTIONS_SCHEMA, |job| proc_schema(&job.action))
 }
 
-const COMPRESSION_SETTINGS: Columns = &[
-    ("hypertable_schema", "name"),
-    ("hypertable_name", "name"),
-    ("attname", "name"),
-    ("segmentby_column_index", "int2"),
-    ("orderby_column_index", "int2"),
-    ("orderby_asc", "bool"),
-    ("orderby_nullsfirst", "bool"),
-];
+const COMPRESSION_SETTINGS: Columns = columns! {
+    hypertable_schema name, hypertable_name name, attname name, segmentby_column_index int2, orderby_column_index int2,
+    orderby_asc bool, orderby_nullsfirst bool,
+};
 
-const HYPERTABLE_COMPRESSION_SETTINGS: Columns =
-    &[("hypertable", "regclass"), ("segmentby", "text"), ("orderby", "text"), ("compress_interval_length", "text")];
+const HYPERTABLE_COMPRESSION_SETTINGS: Columns = columns! {
+    hypertable regclass, segmentby text, orderby text, compress_interval_length text,
+};
 
-const CHUNK_COMPRESSION_SETTINGS: Columns =
-    &[("hypertable", "regclass"), ("chunk", "regclass"), ("segmentby", "text"), ("orderby", "text")];
+const CHUNK_COMPRESSION_SETTINGS: Columns = columns! {
+    hypertable regclass, chunk regclass, segmentby text, orderby text,
+};
 
 fn nothing(_: &Planner) -> Vec<Row> {
     Vec::new()

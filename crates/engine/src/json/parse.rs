@@ -70,6 +70,18 @@ pub fn parts(text: &str) -> Result<Option<Vec<Part<'_>>>> {
     }
 }
 
+/// What a JSON text is, as `json_typeof` says: its first character tells.
+pub fn type_of(raw: &str) -> &'static str {
+    match raw.trim_start().as_bytes().first() {
+        Some(b'{') => "object",
+        Some(b'[') => "array",
+        Some(b'"') => "string",
+        Some(b't' | b'f') => "boolean",
+        Some(b'n') => "null",
+        _ => "number",
+    }
+}
+
 /// What `->>` gives of a value as it is written; `None` for `null`.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Casts as PostgreSQL makes them.
 
 use super::arithmetic::out_of_range;
-use super::kernel::{Argument, array, map};
+use super::kernel::{Argument, array, map, rowwise};
 use super::operand::{Kind, Operand, UNBOUNDED, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
@@ -78,7 +78,7 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
         return Ok(operand.expr);
     }
     if *target == UNBOUNDED && (source.is_integer() || source == Kind::Numeric) {
-        return Ok(operand.to_numeric().expr);
+        return Ok(operand.into_numeric().expr);
     }
     let plain = |expr: Expr| Expr::Cast(Cast::new(Box::new(expr), target.clone()));
     if source == goal && !matches!(source, Kind::Numeric | Kind::Other | Kind::BigInt) {
@@ -116,7 +116,7 @@ fn fold(expr: Expr, clock: &Clockface) -> Expr {
         return expr;
     };
     let value = ColumnarValue::Scalar(value.clone());
-    match cast_value(&value, &cast.target, 1, clock) {
+    match cast_value(&value, &cast.target, clock) {
         Ok(ColumnarValue::Scalar(value)) if !matches!(value, ScalarValue::Utf8(_)) => {
             Expr::Literal(value, metadata.clone())
         }
@@ -163,16 +163,9 @@ fn cast_function(target: &DataType, source: Kind, goal: Kind) -> ScalarUDF {
 
 /// A cast as a function.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct PgCast {
+struct PgCast {
     target: DataType,
     signature: Signature,
-}
-
-impl PgCast {
-    /// What it casts to.
-    pub fn target(&self) -> &DataType {
-        &self.target
-    }
 }
 
 impl ScalarUDFImpl for PgCast {
@@ -193,7 +186,7 @@ impl ScalarUDFImpl for PgCast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        Ok(cast_value(&args.args[0], &self.target, args.number_rows, &clockface(&args.config_options)?)?)
+        Ok(cast_value(&args.args[0], &self.target, &clockface(&args.config_options)?)?)
     }
 
     fn display_name(&self, args: &[Expr]) -> DfResult<String> {
@@ -209,13 +202,11 @@ impl ScalarUDFImpl for PgCast {
 ///
 /// # Errors
 /// PostgreSQL's: 22003 and 22008 when it does not fit, 22P02 and 22007 when it cannot be read.
-pub fn cast_value(value: &ColumnarValue, target: &DataType, rows: usize, clock: &Clockface) -> Result<ColumnarValue> {
+pub fn cast_value(value: &ColumnarValue, target: &DataType, clock: &Clockface) -> Result<ColumnarValue> {
     let from = value.data_type();
-    let whole = |value: &ColumnarValue, f: &dyn Fn(&ArrayRef) -> Result<ArrayRef>| match value {
-        ColumnarValue::Array(array) => Ok(ColumnarValue::Array(f(array)?)),
-        ColumnarValue::Scalar(_) => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&f(&array(value, 1)?)?, 0)?)),
+    let whole = |value: &ColumnarValue, f: &dyn Fn(&ArrayRef) -> Result<ArrayRef>| {
+        rowwise(std::slice::from_ref(value), 1, |arrays, _| f(&arrays[0]))
     };
-    let _ = rows;
     use Kind::*;
     match (Kind::of(&from), Kind::of(target)) {
         (Unknown, _) => super::kernel::null(target),
@@ -337,7 +328,7 @@ fn cast_list(list: &ArrayRef, target: &DataType, clock: &Clockface) -> Result<Ar
     };
     let values = ColumnarValue::Array(Arc::clone(list.values()));
     let rows = list.values().len();
-    let items = array(&cast_value(&values, field.data_type(), rows, clock)?, rows)?;
+    let items = array(&cast_value(&values, field.data_type(), clock)?, rows)?;
     Ok(Arc::new(ListArray::new(Arc::clone(field), list.offsets().clone(), items, list.nulls().cloned())))
 }
 

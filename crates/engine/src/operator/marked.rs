@@ -6,6 +6,7 @@
 //! values are equal texts; [`order_key`] is what is compared where order differs from that of the text.
 
 use super::cast::plan_cast;
+use super::kernel::rowwise;
 use super::operand::{Kind, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
@@ -230,13 +231,9 @@ fn cut(text: &str, limit: u32) -> String {
 
 /// The text of a JSON scalar that becomes a number or a truth value.
 fn json_scalar(text: &str, name: &str) -> Result<Option<String>> {
-    let kind = match text.as_bytes().first() {
-        Some(b'n') => "null",
-        Some(b't' | b'f') => "boolean",
-        Some(b'"') => "string",
-        Some(b'[') => "array",
-        Some(b'{') => "object",
-        _ => "numeric",
+    let kind = match json::type_of(text) {
+        "number" => "numeric",
+        kind => kind,
     };
     match (kind, name) {
         ("boolean", "boolean") => Ok(Some(text.to_owned())),
@@ -268,13 +265,7 @@ impl ScalarUDFImpl for Conversion {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let clock = clockface(&args.config_options)?;
-        Ok(match &args.args[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(self.convert(array, &clock)?),
-            ColumnarValue::Scalar(value) => {
-                let array = self.convert(&value.to_array()?, &clock)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
-            }
-        })
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| self.convert(&arrays[0], &clock))?)
     }
 
     fn display_name(&self, args: &[Expr]) -> DfResult<String> {
@@ -379,15 +370,18 @@ fn plan_network(
     Ok(Some(function.call(if swap { vec![right, left] } else { vec![left, right] })))
 }
 
-fn no_marked_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
-    let name = |expr: &Expr| match (is_untyped(expr), marked(expr, schema), expr.get_type(schema)) {
-        (true, ..) => "unknown".to_owned(),
-        (_, Some(column_type), _) => column_type.to_string(),
-        (_, None, Ok(data_type)) => type_name(&data_type),
+/// The name of an expression's type, for a message.
+pub fn name_of_type(expr: &Expr, schema: &DFSchema) -> String {
+    match (marked(expr, schema), expr.get_type(schema)) {
+        _ if is_untyped(expr) => "unknown".to_owned(),
+        (Some(column_type), _) => column_type.to_string(),
+        (None, Ok(data_type)) => type_name(&data_type),
         _ => "unknown".to_owned(),
-    };
-    Error::new("42883", format!("operator does not exist: {} {op} {}", name(left), name(right)))
-        .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    }
+}
+
+fn no_marked_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
+    Error::no_operator(&format!("{} {op} {}", name_of_type(left, schema), name_of_type(right, schema)))
 }
 
 /// `left op right` for a comparison of which one side is of a marked type; `None` where the texts are compared as
@@ -488,8 +482,8 @@ impl ScalarUDFImpl for OrderKey {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let keys = |array: &ArrayRef| -> Result<ArrayRef> {
-            let texts = arrow::compute::cast(array, &DataType::Utf8)?;
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| {
+            let texts = arrow::compute::cast(&arrays[0], &DataType::Utf8)?;
             let mut keys = BinaryBuilder::new();
             let mut key = Vec::new();
             for text in texts.as_string::<i32>() {
@@ -509,12 +503,6 @@ impl ScalarUDFImpl for OrderKey {
                 }
             }
             Ok(Arc::new(keys.finish()))
-        };
-        Ok(match &args.args[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(keys(array)?),
-            ColumnarValue::Scalar(value) => {
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&keys(&value.to_array()?)?, 0)?)
-            }
-        })
+        })?)
     }
 }

@@ -52,7 +52,7 @@ impl PgMeaning {
     /// Rewrites all expressions of a plan, subqueries included. Names of columns stay what they are.
     ///
     /// # Errors
-    /// Those of [`super::plan_binary`] and [`super::plan_cast`].
+    /// Those of [`plan_binary`] and [`super::plan_cast`].
     pub fn apply(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         // The type of a recursive query is settled by its first part, before the second is planned.
         let recursive = Cell::new(0usize);
@@ -511,12 +511,4 @@ fn must_be_boolean(what: &str, operand: &Expr, schema: &DFSchema) -> Result<()> 
 fn is_comparison(op: Operator) -> bool {
     use Operator::*;
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
-}
-
-/// The type that an expression has over a schema, as PostgreSQL has it for a bare literal.
-///
-/// # Errors
-/// When a column of it is not there.
-pub fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
-    Ok(retype_literal(expr.clone()).get_type(schema)?)
 }

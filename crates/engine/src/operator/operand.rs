@@ -260,7 +260,7 @@ impl Operand {
     }
 
     /// The operand as `numeric`.
-    pub fn to_numeric(self) -> Operand {
+    pub fn into_numeric(self) -> Operand {
         let (precision, scale) = self.digits();
         self.widen(&DataType::Decimal128(precision, scale))
     }
@@ -293,6 +293,5 @@ pub fn retype_literal(expr: Expr) -> Expr {
 
 /// 42883: there is no such operator for these types.
 pub fn no_operator(op: &str, left: &DataType, right: &DataType) -> Error {
-    Error::new("42883", format!("operator does not exist: {} {op} {}", type_name(left), type_name(right)))
-        .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    Error::no_operator(&format!("{} {op} {}", type_name(left), type_name(right)))
 }

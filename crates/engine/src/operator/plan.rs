@@ -373,7 +373,7 @@ fn plan_numbers(op: Op, left: Operand, right: Operand) -> Result<Expr> {
         return Ok(op.call(left.widen(&DataType::Float64).expr, right.widen(&DataType::Float64).expr));
     }
     if has_numeric {
-        let (left, right) = (left.to_numeric(), right.to_numeric());
+        let (left, right) = (left.into_numeric(), right.into_numeric());
         return Ok(op.call(left.expr, right.expr));
     }
     let target = l.max(r).arrow().expect("every integer has a type");
@@ -475,7 +475,6 @@ pub fn plan_comparison(
         let key = |operand: Operand| interval_key().call(vec![operand.widen(&interval()).expr]);
         return Ok(Some(binary(key(left), op, key(right))));
     }
-    let _ = schema;
     Ok(Some(binary(left.expr, op, right.expr)))
 }
 

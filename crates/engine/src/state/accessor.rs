@@ -148,8 +148,8 @@ fn bigint(value: u64) -> Result<ScalarValue> {
     Ok(ScalarValue::Int64(Some(value as i64)))
 }
 
-fn time(micros: i64) -> Result<ScalarValue> {
-    Ok(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())))
+fn time(micros: impl Into<Option<i64>>) -> Result<ScalarValue> {
+    Ok(ScalarValue::TimestampMicrosecond(micros.into(), Some("UTC".into())))
 }
 
 /// How many seconds a unit of time has.
@@ -189,9 +189,12 @@ macro_rules! statistics {
     };
 }
 
-/// Accessors of one kind of state.
+/// Accessors of some kinds of states, which are computed alike.
 macro_rules! accessors {
-    ($all:ident, $kind:ident, $($name:literal $takes:expr, $optional:literal, $last:literal, $gives:ident, |$state:ident, $args:ident| $run:expr;)*) => {$(
+    ($all:ident, [$($kind:ident)*] $declared:tt) => {$(accessors!(@of $kind, $all, $declared);)*};
+    (@of $kind:ident, $all:ident, {
+        $($name:literal $takes:expr, $optional:literal, $last:literal, $gives:ident, |$state:ident, $args:ident| $run:expr;)*
+    }) => {$(
         $all.push(Overload {
             name: $name, kind: Kind::$kind, takes: &$takes, optional: $optional, state_last: $last, gives: Type::$gives,
             run: |state, $args| match state {
@@ -231,40 +234,36 @@ fn overloads() -> &'static [Overload] {
             "skewness" |s, method| s.skewness(method);
             "kurtosis" |s, method| s.kurtosis(method);
         }
-        accessors! { all, Summary1D,
+        accessors! { all, [Summary1D Summary2D] {
             "num_vals" [], 0, false, BigInt, |state, _args| bigint(state.count());
-        }
-        accessors! { all, Summary2D,
-            "num_vals" [], 0, false, BigInt, |state, _args| bigint(state.count());
+        }}
+        accessors! { all, [Summary2D] {
             "slope" [], 0, false, Double, |state, _args| double(state.slope());
             "intercept" [], 0, false, Double, |state, _args| double(state.intercept());
             "x_intercept" [], 0, false, Double, |state, _args| double(state.x_intercept());
             "corr" [], 0, false, Double, |state, _args| double(state.corr());
             "covariance" [Text], 1, false, Double, |state, args| double(state.covariance(args.method(0)?));
             "determination_coeff" [], 0, false, Double, |state, _args| double(state.determination());
-        }
-        accessors! { all, HyperLogLog,
+        }}
+        accessors! { all, [HyperLogLog] {
             "distinct_count" [], 0, false, BigInt, |state, _args| bigint(state.count() as u64);
             "stderror" [], 0, false, Double, |state, _args| double(Some(state.error()));
-        }
-        accessors! { all, UddSketch,
+        }}
+        accessors! { all, [UddSketch TDigest] {
             "approx_percentile" [Double], 0, true, Double, |state, args| double(state.percentile(fraction(args.double(0))?));
             "approx_percentile_array" [Doubles], 0, true, Doubles, |state, args| fractions(args, |f| state.percentile(f));
             "approx_percentile_rank" [Double], 0, true, Double, |state, args| double(state.rank(args.double(0)));
+            "mean" [], 0, false, Double, |state, _args| double(state.mean());
+            "num_vals" [], 0, false, Double, |state, _args| double(Some(state.count() as f64));
+        }}
+        accessors! { all, [UddSketch] {
             "error" [], 0, false, Double, |state, _args| double(Some(state.error()));
-            "mean" [], 0, false, Double, |state, _args| double(state.mean());
-            "num_vals" [], 0, false, Double, |state, _args| double(Some(state.count() as f64));
-        }
-        accessors! { all, TDigest,
-            "approx_percentile" [Double], 0, true, Double, |state, args| double(state.percentile(fraction(args.double(0))?));
-            "approx_percentile_array" [Doubles], 0, true, Doubles, |state, args| fractions(args, |f| state.percentile(f));
-            "approx_percentile_rank" [Double], 0, true, Double, |state, args| double(state.rank(args.double(0)));
-            "mean" [], 0, false, Double, |state, _args| double(state.mean());
-            "num_vals" [], 0, false, Double, |state, _args| double(Some(state.count() as f64));
+        }}
+        accessors! { all, [TDigest] {
             "min_val" [], 0, false, Double, |state, _args| double(state.min());
             "max_val" [], 0, false, Double, |state, _args| double(state.max());
-        }
-        accessors! { all, Candlestick,
+        }}
+        accessors! { all, [Candlestick] {
             "open" [], 0, false, Double, |state, _args| double(Some(state.open.price));
             "open_time" [], 0, false, Time, |state, _args| time(state.open.time);
             "high" [], 0, false, Double, |state, _args| double(Some(state.high.price));
@@ -275,8 +274,8 @@ fn overloads() -> &'static [Overload] {
             "close_time" [], 0, false, Time, |state, _args| time(state.close.time);
             "volume" [], 0, false, Double, |state, _args| double(state.volume());
             "vwap" [], 0, false, Double, |state, _args| double(state.vwap());
-        }
-        accessors! { all, Counter,
+        }}
+        accessors! { all, [Counter Gauge] {
             "delta" [], 0, false, Double, |state, _args| double(Some(state.delta()));
             "rate" [], 0, false, Double, |state, _args| double(state.rate());
             "time_delta" [], 0, false, Double, |state, _args| double(Some(state.seconds()));
@@ -286,47 +285,27 @@ fn overloads() -> &'static [Overload] {
             "irate_right" [], 0, false, Double, |state, _args| double(state.last_rate());
             "num_changes" [], 0, false, BigInt, |state, _args| bigint(state.changes);
             "num_elements" [], 0, false, BigInt, |state, _args| bigint(state.count());
+            "slope" [], 0, false, Double, |state, _args| double(state.line().slope());
+            "intercept" [], 0, false, Double, |state, _args| double(state.line().intercept());
+            "corr" [], 0, false, Double, |state, _args| double(state.line().corr());
+        }}
+        accessors! { all, [Counter] {
             "num_resets" [], 0, false, BigInt, |state, _args| bigint(state.resets);
-            "slope" [], 0, false, Double, |state, _args| double(state.line().slope());
-            "intercept" [], 0, false, Double, |state, _args| double(state.line().intercept());
-            "corr" [], 0, false, Double, |state, _args| double(state.line().corr());
-            "counter_zero_time" [], 0, false, Time, |state, _args| {
-                state.zero_time().map_or(Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into()))), time)
-            };
-            "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
-            "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
-            "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
-            "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
-        }
-        accessors! { all, Gauge,
-            "delta" [], 0, false, Double, |state, _args| double(Some(state.delta()));
-            "rate" [], 0, false, Double, |state, _args| double(state.rate());
-            "time_delta" [], 0, false, Double, |state, _args| double(Some(state.seconds()));
-            "idelta_left" [], 0, false, Double, |state, _args| double(Some(state.first_step()));
-            "idelta_right" [], 0, false, Double, |state, _args| double(Some(state.last_step()));
-            "irate_left" [], 0, false, Double, |state, _args| double(state.first_rate());
-            "irate_right" [], 0, false, Double, |state, _args| double(state.last_rate());
-            "num_changes" [], 0, false, BigInt, |state, _args| bigint(state.changes);
-            "num_elements" [], 0, false, BigInt, |state, _args| bigint(state.count());
-            "slope" [], 0, false, Double, |state, _args| double(state.line().slope());
-            "intercept" [], 0, false, Double, |state, _args| double(state.line().intercept());
-            "corr" [], 0, false, Double, |state, _args| double(state.line().corr());
-            "gauge_zero_time" [], 0, false, Time, |state, _args| {
-                state.zero_time().map_or(Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into()))), time)
-            };
-            "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
-            "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
-            "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
-            "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
-        }
-        accessors! { all, TimeWeight,
+            "counter_zero_time" [], 0, false, Time, |state, _args| time(state.zero_time());
+        }}
+        accessors! { all, [Gauge] {
+            "gauge_zero_time" [], 0, false, Time, |state, _args| time(state.zero_time());
+        }}
+        accessors! { all, [TimeWeight] {
             "average" [], 0, false, Double, |state, _args| double(state.average());
             "integral" [Text], 1, false, Double, |state, args| double(Some(state.integral() / seconds_of(args.text(0))?));
+        }}
+        accessors! { all, [Counter Gauge TimeWeight] {
             "first_val" [], 0, false, Double, |state, _args| double(Some(state.first.value));
             "last_val" [], 0, false, Double, |state, _args| double(Some(state.last.value));
             "first_time" [], 0, false, Time, |state, _args| time(state.first.time);
             "last_time" [], 0, false, Time, |state, _args| time(state.last.time);
-        }
+        }}
         all
     });
     &ALL
@@ -352,12 +331,7 @@ impl Accessor {
                 && (o.takes.len() - o.optional..=o.takes.len()).contains(&others.len())
                 && others.iter().zip(o.takes).all(|(given, taken)| taken.fits(given))
         };
-        overloads().iter().find(fits).ok_or_else(|| {
-            let names: Vec<String> = types.iter().map(type_name).collect();
-            Error::new("42883", format!("function {}({}) does not exist", self.name, names.join(", "))).hint(
-                "No function matches the given name and argument types. You might need to add explicit type casts.",
-            )
-        })
+        overloads().iter().find(fits).ok_or_else(|| Error::no_function(self.name, types.iter().map(type_name)))
     }
 }
 

@@ -125,9 +125,7 @@ impl StateAggregate {
     }
 
     fn no_such(&self, types: &[DataType]) -> Error {
-        let names: Vec<String> = types.iter().map(type_name).collect();
-        Error::new("42883", format!("function {}({}) does not exist", self.name, names.join(", ")))
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+        Error::no_function(self.name, types.iter().map(type_name))
     }
 
     fn groups(&self, args: &AccumulatorArgs) -> Result<Groups> {

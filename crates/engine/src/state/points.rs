@@ -78,11 +78,7 @@ impl AggregateUDFImpl for PointsAggregate {
         if self.takes(types).is_some() {
             return Ok(self.kind.data_type());
         }
-        let names: Vec<String> = types.iter().map(type_name).collect();
-        let error = Error::new("42883", format!("function {}({}) does not exist", self.name, names.join(", ")));
-        Err(error
-            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
-            .into())
+        Err(Error::no_function(self.name, types.iter().map(type_name)).into())
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> DfResult<Vec<FieldRef>> {

@@ -28,14 +28,6 @@ pub fn timestamp_plus_interval(local_micros: i64, interval: &Interval) -> Result
     in_range(moved.checked_add(interval.micros))
 }
 
-/// `timestamp - interval`.
-///
-/// # Errors
-/// [`TimeError::OutOfRange`].
-pub fn timestamp_minus_interval(local_micros: i64, interval: &Interval) -> Result<i64, TimeError> {
-    timestamp_plus_interval(local_micros, &interval.checked_neg()?)
-}
-
 /// `timestamptz + interval`: months and days on the wall clock of `zone`, the rest in elapsed time.
 ///
 /// # Errors
@@ -130,14 +122,6 @@ pub fn age(a: i64, b: i64) -> Result<Interval, TimeError> {
     }
     let age = Interval { months: months as i32, days: days as i32, micros };
     if negative { age.checked_neg() } else { Ok(age) }
-}
-
-/// `age(timestamptz, timestamptz)`, on the wall clock of `zone`.
-///
-/// # Errors
-/// [`TimeError::InfiniteDifference`].
-pub fn timestamptz_age(a: i64, b: i64, zone: &Zone) -> Result<Interval, TimeError> {
-    age(zone.to_local(a), zone.to_local(b))
 }
 
 /// What `date_trunc` cuts to.

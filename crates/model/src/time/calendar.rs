@@ -10,7 +10,7 @@
 use super::MICROS_PER_DAY;
 
 /// Days in an era of 400 years, after which dates, weekdays and leap years repeat.
-pub const DAYS_PER_ERA: i64 = 146_097;
+pub(crate) const DAYS_PER_ERA: i64 = 146_097;
 
 /// Days from 1970-01-01 to the date. `day` may be any number; `month` is 1 to 12.
 pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
@@ -35,18 +35,18 @@ pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 /// Days from 1970-01-01 to the first day of the month, where months count from January of year 0.
-pub fn days_from_month_index(month_index: i64) -> i64 {
+pub(crate) fn days_from_month_index(month_index: i64) -> i64 {
     days_from_civil(month_index.div_euclid(12), month_index.rem_euclid(12) + 1, 1)
 }
 
 /// The month that holds the day, counted from January of year 0.
-pub fn month_index_from_days(days: i64) -> i64 {
+pub(crate) fn month_index_from_days(days: i64) -> i64 {
     let (year, month, _) = civil_from_days(days);
     year * 12 + month - 1
 }
 
 /// Whether the year has a 29 February.
-pub fn is_leap_year(year: i64) -> bool {
+fn is_leap_year(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 

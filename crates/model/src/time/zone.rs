@@ -114,7 +114,7 @@ impl Zone {
     }
 
     /// The span of one offset that holds an instant.
-    pub fn span_at(&self, utc_micros: i64) -> Span {
+    pub(crate) fn span_at(&self, utc_micros: i64) -> Span {
         match self.0 {
             Kind::Fixed(seconds) => {
                 let offset = i64::from(seconds) * MICROS_PER_SECOND;
@@ -125,7 +125,7 @@ impl Zone {
     }
 
     /// The instants at which the offset changes, up to the year 2500; afterwards they repeat every 400 years.
-    pub fn transitions(&self) -> impl Iterator<Item = i64> + 'static {
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = i64> + 'static {
         let spans = match self.0 {
             Kind::Fixed(_) => &[],
             Kind::Named(tz) => table(tz).spans.as_slice(),

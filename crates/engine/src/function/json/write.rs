@@ -1,9 +1,9 @@
 //! Any value as JSON, as `to_json` writes it.
 
-use super::is_number;
 use crate::error::Result;
 use crate::json::write_string;
 use crate::operator::marked::{is_json, marked_field};
+use crate::operator::operand::Kind;
 use crate::text::ColumnWriter;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::datatypes::{DataType, Field};
@@ -45,7 +45,7 @@ impl JsonWriter {
         let text = || ColumnWriter::new(array, field, zone);
         let form = match array.data_type() {
             DataType::Boolean => Form::Boolean,
-            t if is_number(t) => Form::Number(text()?),
+            t if Kind::of(t).is_number() => Form::Number(text()?),
             DataType::Timestamp(_, zone) => Form::Moment(text()?, zone.is_some()),
             DataType::List(item) => {
                 let list = array.as_list::<i32>().clone();

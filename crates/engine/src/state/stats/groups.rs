@@ -1,0 +1,299 @@
+//! What all groups of one column have seen, and the arrays that it is read from and written to.
+
+use super::cell::{ExactCell, FloatCell};
+use super::numbers::Numbers;
+use super::{Kind, Needs};
+use crate::Error;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array,
+    Float64Array, Int16Array, Int32Array, Int64Array,
+};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
+};
+use datafusion::common::Result;
+use datafusion::logical_expr::EmitTo;
+use std::sync::Arc;
+
+/// The cells of all groups.
+#[derive(Debug)]
+enum Cells {
+    Float(Vec<FloatCell>),
+    Exact(Vec<ExactCell>),
+}
+
+/// The state of every group of one column.
+#[derive(Debug)]
+pub struct Stats {
+    pub numbers: Numbers,
+    pub needs: Needs,
+    cells: Cells,
+}
+
+impl Stats {
+    /// No groups yet.
+    pub fn new(numbers: Numbers, needs: Needs) -> Self {
+        let cells = if numbers.is_exact() { Cells::Exact(Vec::new()) } else { Cells::Float(Vec::new()) };
+        Stats { numbers, needs, cells }
+    }
+
+    /// Groups that have seen what these components say.
+    pub fn of_components(numbers: Numbers, needs: Needs, arrays: &[ArrayRef]) -> Self {
+        let cells = match numbers.is_exact() {
+            false => Cells::Float(float_cells(arrays, numbers, needs)),
+            true => Cells::Exact(exact_cells(arrays, numbers, needs)),
+        };
+        Stats { numbers, needs, cells }
+    }
+
+    /// No groups of the same.
+    pub fn anew(&self) -> Self {
+        Stats::new(self.numbers, self.needs)
+    }
+
+    /// Makes room for this many groups.
+    pub fn grow(&mut self, groups: usize) {
+        match &mut self.cells {
+            Cells::Float(cells) => cells.resize(groups.max(cells.len()), FloatCell::default()),
+            Cells::Exact(cells) => cells.resize(groups.max(cells.len()), ExactCell::default()),
+        }
+    }
+
+    /// Adds rows to their groups.
+    pub fn update(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
+        let squares = self.needs.moments;
+        match (&mut self.cells, self.numbers) {
+            (Cells::Float(cells), Numbers::Double) => each::<Float64Type>(values, groups, filter, |g, x| {
+                cells[g].add(x);
+                Ok(())
+            }),
+            (Cells::Float(cells), _) => each::<Float32Type>(values, groups, filter, |g, x| {
+                cells[g].add(f64::from(x));
+                Ok(())
+            }),
+            (Cells::Exact(cells), Numbers::SmallInt) => {
+                each::<Int16Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
+            }
+            (Cells::Exact(cells), Numbers::Integer) => {
+                each::<Int32Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
+            }
+            (Cells::Exact(cells), Numbers::BigInt) => {
+                each::<Int64Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
+            }
+            (Cells::Exact(cells), _) => each::<Decimal128Type>(values, groups, filter, |g, x| cells[g].add(x, squares)),
+        }
+    }
+
+    /// Merges components into their groups.
+    pub fn merge(&mut self, arrays: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
+        let kept = |i: usize| filter.is_none_or(|f| f.is_valid(i) && f.value(i));
+        match &mut self.cells {
+            Cells::Float(cells) => {
+                let other = float_cells(arrays, self.numbers, self.needs);
+                for (i, (group, cell)) in groups.iter().zip(&other).enumerate() {
+                    if kept(i) {
+                        cells[*group].merge(cell);
+                    }
+                }
+            }
+            Cells::Exact(cells) => {
+                let other = exact_cells(arrays, self.numbers, self.needs);
+                for (i, (group, cell)) in groups.iter().zip(&other).enumerate() {
+                    if kept(i) {
+                        cells[*group].merge(cell)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes groups out.
+    pub fn take(&mut self, emit: EmitTo) -> Stats {
+        let cells = match &mut self.cells {
+            Cells::Float(cells) => Cells::Float(emit.take_needed(cells)),
+            Cells::Exact(cells) => Cells::Exact(emit.take_needed(cells)),
+        };
+        Stats { cells, ..*self }
+    }
+
+    /// The components as arrays, in the order of [`Numbers::components`].
+    pub fn arrays(&self) -> Result<Vec<ArrayRef>> {
+        let Needs { sum, moments, min, max } = self.needs;
+        let mut arrays: Vec<ArrayRef> = vec![self.finish(Kind::Count)?];
+        match &self.cells {
+            Cells::Float(cells) => {
+                let mut push = |value: fn(&FloatCell) -> f64| {
+                    arrays.push(Arc::new(cells.iter().map(|c| (c.n > 0).then(|| value(c))).collect::<Float64Array>()));
+                };
+                if sum {
+                    push(|c| c.sum);
+                }
+                if moments {
+                    push(FloatCell::mean);
+                    push(FloatCell::m2);
+                }
+            }
+            Cells::Exact(cells) => {
+                let scale = self.numbers.scale();
+                if sum || moments {
+                    let sums: Decimal128Array = cells.iter().map(|c| (c.n > 0).then_some(c.sum)).collect();
+                    arrays.push(Arc::new(sums.with_precision_and_scale(38, scale)?));
+                }
+                if moments {
+                    let squares: Decimal256Array = cells.iter().map(|c| (c.n > 0).then_some(c.sumsq)).collect();
+                    arrays.push(Arc::new(squares.with_precision_and_scale(76, 2 * scale)?));
+                }
+            }
+        }
+        if min {
+            arrays.push(self.finish(Kind::Min)?);
+        }
+        if max {
+            arrays.push(self.finish(Kind::Max)?);
+        }
+        Ok(arrays)
+    }
+
+    /// The finished values.
+    pub fn finish(&self, kind: Kind) -> Result<ArrayRef> {
+        match &self.cells {
+            Cells::Float(cells) => Ok(finish_floats(cells, kind, self.numbers)),
+            Cells::Exact(cells) => finish_exact(cells, kind, self.numbers),
+        }
+    }
+
+    /// Bytes in memory.
+    pub fn size(&self) -> usize {
+        match &self.cells {
+            Cells::Float(cells) => cells.capacity() * size_of::<FloatCell>(),
+            Cells::Exact(cells) => cells.capacity() * size_of::<ExactCell>(),
+        }
+    }
+}
+
+/// Calls `add` with the group and value of each row that counts.
+#[inline]
+fn each<T: ArrowPrimitiveType>(
+    values: &ArrayRef,
+    groups: &[usize],
+    filter: Option<&BooleanArray>,
+    mut add: impl FnMut(usize, T::Native) -> Result<()>,
+) -> Result<()> {
+    let values = values.as_primitive::<T>();
+    if filter.is_none() && values.null_count() == 0 {
+        for (group, value) in groups.iter().zip(values.values()) {
+            add(*group, *value)?;
+        }
+        return Ok(());
+    }
+    for (i, group) in groups.iter().enumerate() {
+        if values.is_valid(i) && filter.is_none_or(|f| f.is_valid(i) && f.value(i)) {
+            add(*group, values.value(i))?;
+        }
+    }
+    Ok(())
+}
+
+/// The array of a component, when the state has it.
+fn component<'a>(arrays: &'a [ArrayRef], numbers: Numbers, needs: Needs, name: &str) -> Option<&'a ArrayRef> {
+    let position = numbers.components(needs).iter().position(|(component, _)| *component == name);
+    position.map(|i| &arrays[i])
+}
+
+fn float_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<FloatCell> {
+    let n = arrays[0].as_primitive::<Int64Type>();
+    let mut cells: Vec<FloatCell> = (0..n.len())
+        .map(|i| FloatCell { n: if n.is_valid(i) { n.value(i) } else { 0 }, ..FloatCell::default() })
+        .collect();
+    let mut set = |name: &str, set: fn(&mut FloatCell, f64)| {
+        let Some(array) = component(arrays, numbers, needs, name) else { return };
+        let reals = array.as_primitive_opt::<Float32Type>();
+        let doubles = array.as_primitive_opt::<Float64Type>();
+        for (i, cell) in cells.iter_mut().enumerate().filter(|(i, cell)| cell.n > 0 && array.is_valid(*i)) {
+            let value = reals.map(|a| f64::from(a.value(i))).or_else(|| doubles.map(|a| a.value(i)));
+            set(cell, value.expect("components are floats"));
+        }
+    };
+    set("sum", |cell, x| cell.sum = x);
+    set("mean", |cell, x| cell.pivot = x);
+    set("m2", |cell, x| cell.squares = x);
+    set("min", |cell, x| cell.min = x);
+    set("max", |cell, x| cell.max = x);
+    cells
+}
+
+fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<ExactCell> {
+    let n = arrays[0].as_primitive::<Int64Type>();
+    let column = |name: &str| component(arrays, numbers, needs, name);
+    let (sums, squares, least, most) = (column("sum"), column("sumsq"), column("min"), column("max"));
+    let whole = |array: Option<&ArrayRef>, i: usize| match array {
+        Some(array) if array.is_valid(i) => match array.data_type() {
+            DataType::Int16 => i128::from(array.as_primitive::<Int16Type>().value(i)),
+            DataType::Int32 => i128::from(array.as_primitive::<Int32Type>().value(i)),
+            DataType::Int64 => i128::from(array.as_primitive::<Int64Type>().value(i)),
+            _ => array.as_primitive::<Decimal128Type>().value(i),
+        },
+        _ => 0,
+    };
+    let wide = |array: Option<&ArrayRef>, i: usize| match array {
+        Some(array) if array.is_valid(i) => array.as_primitive::<Decimal256Type>().value(i),
+        _ => i256::ZERO,
+    };
+    (0..n.len())
+        .map(|i| match n.is_valid(i) && n.value(i) > 0 {
+            false => ExactCell::default(),
+            true => ExactCell {
+                n: n.value(i),
+                sum: whole(sums, i),
+                sumsq: wide(squares, i),
+                min: whole(least, i),
+                max: whole(most, i),
+            },
+        })
+        .collect()
+}
+
+fn finish_floats(cells: &[FloatCell], kind: Kind, numbers: Numbers) -> ArrayRef {
+    if kind == Kind::Count {
+        return Arc::new(cells.iter().map(|c| c.n).collect::<Int64Array>());
+    }
+    match numbers.finished_type(kind) {
+        DataType::Float32 => Arc::new(cells.iter().map(|c| c.finish(kind).map(|v| v as f32)).collect::<Float32Array>()),
+        _ => Arc::new(cells.iter().map(|c| c.finish(kind)).collect::<Float64Array>()),
+    }
+}
+
+fn finish_exact(cells: &[ExactCell], kind: Kind, numbers: Numbers) -> Result<ArrayRef> {
+    let scale = numbers.scale();
+    let whole = |value: fn(&ExactCell) -> i128| -> Result<ArrayRef> {
+        let values = cells.iter().map(|c| (c.n > 0).then(|| value(c)));
+        let narrow = |v: i128, name: &str| Error::new("22003", format!("{name} out of range: {v}"));
+        Ok(match numbers.finished_type(kind) {
+            DataType::Int16 => Arc::new(values.map(|v| v.map(|v| v as i16)).collect::<Int16Array>()),
+            DataType::Int32 => Arc::new(values.map(|v| v.map(|v| v as i32)).collect::<Int32Array>()),
+            DataType::Int64 => {
+                let values = values.map(|v| v.map(|v| i64::try_from(v).map_err(|_| narrow(v, "bigint"))).transpose());
+                Arc::new(values.collect::<Result<Int64Array, Error>>()?)
+            }
+            other => {
+                let DataType::Decimal128(p, s) = other else {
+                    unreachable!("exact numbers finish as integers or numerics")
+                };
+                Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(p, s)?)
+            }
+        })
+    };
+    match kind {
+        Kind::Count => Ok(Arc::new(cells.iter().map(|c| c.n).collect::<Int64Array>())),
+        Kind::Sum => whole(|c| c.sum),
+        Kind::Min => whole(|c| c.min),
+        Kind::Max => whole(|c| c.max),
+        _ => {
+            let DataType::Decimal128(p, s) = numbers.finished_type(kind) else { unreachable!("averages are numeric") };
+            let values: Decimal128Array =
+                cells.iter().map(|c| c.ratio(kind, scale, s)).collect::<Result<Vec<_>, Error>>()?.into_iter().collect();
+            Ok(Arc::new(values.with_precision_and_scale(p, s)?))
+        }
+    }
+}
