@@ -12,7 +12,7 @@ pub use chunks::{chunk_name, drop_chunks, now_of};
 use crate::error::{Error, Result};
 use crate::parse::{self, ident, name_parts};
 use crate::query::{Planner, Relation};
-use crate::refresh::{self, Choice};
+use crate::refresh::{self, Choice, Refresher};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
 use crate::{define, job, names};
@@ -722,20 +722,12 @@ pub fn explain_refresh(work: &Work, args: &[FunctionArg], parameters: &[ScalarVa
 
 async fn refresh_continuous_aggregate(work: &mut Work, asked: Asked) -> Result<()> {
     let Asked { cagg, window, choice } = asked;
+    let refresher = Refresher { engine: &work.engine, settings: &work.settings, user: &work.user };
     let refreshed = match work.autocommit {
-        true => refresh::run(&work.engine, &work.settings, &work.user, &cagg, window, choice).await?,
-        false => {
-            let ranges = refresh::plan(work.transaction.version(), &cagg, window, choice);
-            match ranges.is_empty() {
-                true => refresh::Refreshed::default(),
-                false => {
-                    refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges)
-                        .await?
-                }
-            }
-        }
+        true => refresher.run(&cagg, window, choice).await?,
+        false => refresher.run_in(&mut work.transaction, &cagg, window, choice).await?,
     };
-    if refreshed.ranges.is_empty() {
+    if refreshed.is_nothing() {
         work.notice(refresh::up_to_date(&cagg));
     }
     let frozen = work.transaction.version().cagg(cagg.id).frozen.intersect(&refreshed.ranges);

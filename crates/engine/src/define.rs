@@ -1,6 +1,7 @@
 //! Statements that define things.
 
 mod aggregate;
+mod dependents;
 mod enumeration;
 mod hypertable;
 mod rules;
@@ -188,6 +189,11 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         .collect::<Vec<_>>();
     if let Some(old) = &existing {
         replaceable(old, &columns)?;
+        if let Some(cagg) = dependents::aggregates_over(work, &Relation::Table(old.clone())).first() {
+            return Err(Error::unsupported(format!("cannot replace view {}", old.name))
+                .detail(format!("The continuous aggregate {} is computed from it.", cagg.name))
+                .hint("Drop the continuous aggregate first."));
+        }
     }
     let table = highwater_model::Table {
         id,
@@ -346,10 +352,12 @@ fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> R
             .hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }
     for cagg in caggs {
-        aggregate::drop_aggregate(work, &cagg, true)?;
+        dependents::drop_aggregate(work, &cagg, true)?;
     }
     for table in tables {
-        table::drop_table(work, &table, true)?;
+        if work.transaction.version().catalog().tables.contains_key(&table.id) {
+            table::drop_table(work, &table, true)?;
+        }
     }
     for id in sequences {
         work.change(CatalogChange::DropSequence(id))?;
@@ -385,7 +393,7 @@ fn drop_relation(
         Err(e) => return Err(e),
     };
     match (relation, object_type) {
-        (Relation::Cagg(cagg), ObjectType::MaterializedView) => aggregate::drop_aggregate(work, &cagg, cascade),
+        (Relation::Cagg(cagg), ObjectType::MaterializedView) => dependents::drop_aggregate(work, &cagg, cascade),
         (Relation::Cagg(_), ObjectType::View) => {
             Err(Error::unsupported("cannot drop continuous aggregate using DROP VIEW")
                 .hint("Use DROP MATERIALIZED VIEW to drop a continuous aggregate."))

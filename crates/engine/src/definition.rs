@@ -13,23 +13,25 @@
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
 //! its components merge into anything coarser.
 
+mod inputs;
 mod state;
 
+pub use inputs::{Inputs, Origin, origin};
 pub use state::bare;
 
 use crate::query::Planner;
-use crate::{Error, Result, parse};
+use crate::{Error, Result, parse, rollup};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use highwater_model::{Bucket, ColumnType, Interval, TableId, TimeType};
+use highwater_model::{Bucket, ColumnType, Interval, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use state::{Source, State};
+use state::{Merges, Source, State};
 
 /// The name of the column that says whether HAVING holds.
 pub const VISIBLE: &str = "_visible";
@@ -37,6 +39,7 @@ pub const VISIBLE: &str = "_visible";
 /// The meaning of a definition, planned in one version.
 pub struct Definition {
     input: LogicalPlan,
+    inputs: Inputs,
     groups: Vec<Expr>,
     bucket: usize,
     calls: Vec<Call>,
@@ -46,11 +49,12 @@ pub struct Definition {
     outputs: Vec<(String, Expr)>,
 }
 
-/// One aggregate call and where its value comes from.
-struct Call {
-    aggregate: AggregateFunction,
-    /// Index among the states.
-    state: usize,
+/// One aggregate call and where its value comes from: states by their places.
+enum Call {
+    /// A function of the state of its rows.
+    Of { aggregate: AggregateFunction, state: usize },
+    /// The value of a parent's column, from its states merged.
+    Rollup { value: Expr, states: BTreeSet<usize> },
 }
 
 /// A column of the rows that [`Definition::finish`] gives.
@@ -91,13 +95,13 @@ impl Definition {
     ///
     /// # Errors
     /// 0A000 with the reason when it is not the grouping of rows by a bucket of their time.
-    pub fn new(planner: &Planner, query: &str, source: TableId) -> Result<Self> {
-        let plan = planner.plan_query(&*parse::parse_query(query)?, &[])?;
+    pub fn new(planner: &Planner, query: &str) -> Result<Self> {
+        let plan = planner.plan_definition(&*parse::parse_query(query)?)?;
         let plan = planner.state().analyzer().execute_and_check(plan, planner.state().config_options(), |_, _| {})?;
-        Definition::of_plan(planner, plan, source)
+        Definition::of_plan(planner, plan)
     }
 
-    fn of_plan(planner: &Planner, plan: LogicalPlan, source: TableId) -> Result<Self> {
+    fn of_plan(planner: &Planner, plan: LogicalPlan) -> Result<Self> {
         let invalid = |detail: &str| Error::unsupported("invalid continuous aggregate view").detail(detail);
         let LogicalPlan::Projection(projection) = strip(plan) else {
             return Err(invalid("The query must be a SELECT with GROUP BY."));
@@ -121,16 +125,8 @@ impl Definition {
         if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
             return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate."));
         }
-        let table = planner.version().catalog().tables.get(&source).cloned();
-        let time = table.as_ref().and_then(|t| t.time_column()).map(|c| c.name.clone());
-        let buckets: Vec<usize> =
-            group_expr.iter().enumerate().filter(|(_, g)| is_bucket(g, time.as_deref())).map(|(i, _)| i).collect();
-        let [bucket] = buckets[..] else {
-            return Err(match buckets.len() {
-                0 => Error::unsupported("continuous aggregate view must include a valid time bucket function"),
-                _ => Error::unsupported("continuous aggregate view cannot contain multiple time bucket functions"),
-            });
-        };
+        let inputs = Inputs::of(planner, &input)?;
+        let bucket = bucket_among(planner, &input, &inputs, &group_expr)?;
         let mut definition = Definition {
             groups: group_expr,
             bucket,
@@ -140,12 +136,16 @@ impl Definition {
             having,
             outputs,
             input: input.as_ref().clone(),
+            inputs,
         };
         for expr in aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
                 return Err(invalid(&format!("{expr} is not an aggregate function.")));
             };
-            definition.add_call(call)?;
+            match rollup::rolled_up(planner, &definition.input, &call)? {
+                None => definition.add_call(call)?,
+                Some(found) => definition.add_rollup(planner, call, found)?,
+            }
         }
         for (i, state) in definition.states.iter_mut().enumerate() {
             state.name_columns(i, definition.input.schema())?;
@@ -153,17 +153,59 @@ impl Definition {
         Ok(definition)
     }
 
-    fn add_call(&mut self, call: AggregateFunction) -> Result<()> {
-        let source = Source::of(&call, self.input.schema())?;
-        let state = match self.states.iter_mut().position(|state| state.source.share(&source)) {
+    fn add_call(&mut self, aggregate: AggregateFunction) -> Result<()> {
+        let source = Source::of(&aggregate, self.input.schema())?;
+        let state = match self.states.iter_mut().position(|state| state.merges.is_none() && state.source.share(&source))
+        {
             Some(same) => same,
             None => {
-                self.states.push(State { source, columns: Vec::new() });
+                self.states.push(State { source, columns: Vec::new(), merges: None });
                 self.states.len() - 1
             }
         };
-        self.calls.push(Call { aggregate: call, state });
+        self.calls.push(Call::Of { aggregate, state });
         Ok(())
+    }
+
+    /// Adds a call of `rollup`, whose states are those of the parent.
+    fn add_rollup(&mut self, planner: &Planner, call: AggregateFunction, found: rollup::RolledUp) -> Result<()> {
+        let rollup::RolledUp { input, cagg, output } = found;
+        self.input = input;
+        let restricted = planner.for_definition(&cagg);
+        let parent = Definition::new(&restricted, &cagg.query)?;
+        let (value, used) = parent.value_of(&restricted, output)?;
+        let mut names = HashMap::new();
+        let mut states = BTreeSet::new();
+        for theirs in used {
+            let merges = Merges { cagg: cagg.id, state: theirs, filter: call.params.filter.clone() };
+            let ours = match self.states.iter().position(|state| state.merges.as_ref() == Some(&merges)) {
+                Some(same) => same,
+                None => {
+                    let State { source, columns, .. } = &parent.states[theirs];
+                    let columns = columns.clone();
+                    self.states.push(State { source: source.clone(), columns, merges: Some(merges) });
+                    self.states.len() - 1
+                }
+            };
+            states.insert(ours);
+            for (name, _) in &parent.states[theirs].columns {
+                names.insert(name.clone(), state::renumbered(name, ours));
+            }
+        }
+        let value = value.transform_up(|expr| match expr {
+            Expr::Column(column) => {
+                let name = names.get(&column.name).ok_or_else(|| Error::internal("a value is of states"))?;
+                Ok(Transformed::yes(bare(name)))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        self.calls.push(Call::Rollup { value: value.data, states });
+        Ok(())
+    }
+
+    /// What it reads.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// The bucket that its time is cut by.
@@ -230,7 +272,7 @@ impl Definition {
         for (i, call) in self.calls.iter().enumerate() {
             let position = self.groups.len() + i;
             let wanted = self.schema.field(position).data_type().clone();
-            let value = self.final_of(planner, call)?;
+            let (value, _) = self.final_of(planner, call)?;
             exprs.push(rename(cast_to(value, &wanted, &states)?, known(position)));
         }
         let states_columns: Vec<String> =
@@ -264,17 +306,24 @@ impl Definition {
         Ok(LogicalPlanBuilder::from(values).project(exprs)?.build()?)
     }
 
-    fn final_of(&self, planner: &Planner, call: &Call) -> Result<Expr> {
-        self.states[call.state].finish(&call.aggregate, self.input.schema(), planner.state())
+    /// The value of a call, from the columns of states, and which states these are.
+    fn final_of(&self, planner: &Planner, call: &Call) -> Result<(Expr, BTreeSet<usize>)> {
+        match call {
+            Call::Of { aggregate, state } => {
+                let value = self.states[*state].finish(aggregate, self.input.schema(), planner.state())?;
+                Ok((value, [*state].into()))
+            }
+            Call::Rollup { value, states } => Ok((value.clone(), states.clone())),
+        }
     }
 
-    /// How an output is computed from its states when they are merged further.
+    /// The value of an output, from the columns of states, and which states these are.
     ///
     /// * `output` – its place among the outputs.
     ///
     /// # Errors
     /// 42804 when it has no state; 0A000 when it is made from the group keys as well.
-    pub fn rollup(&self, planner: &Planner, output: usize) -> Result<Rollup> {
+    fn value_of(&self, planner: &Planner, output: usize) -> Result<(Expr, BTreeSet<usize>)> {
         let (name, expr) = &self.outputs[output];
         let mut states = BTreeSet::new();
         let mut keys = false;
@@ -285,9 +334,8 @@ impl Definition {
                 keys = true;
                 return Ok(Transformed::no(expr));
             };
-            let call = &self.calls[call];
-            states.insert(call.state);
-            let finished = self.final_of(planner, call)?;
+            let (finished, used) = self.final_of(planner, &self.calls[call])?;
+            states.extend(used);
             Ok(Transformed::yes(cast(finished, self.schema.field(place).data_type().clone())))
         })?;
         if states.is_empty() {
@@ -298,7 +346,18 @@ impl Definition {
             return Err(Error::unsupported(format!("\"{name}\" cannot be rolled up"))
                 .detail("It is computed from group keys beside its aggregates."));
         }
-        let mut rollup = Rollup { merges: Vec::new(), components: Vec::new(), value: value.data };
+        Ok((value.data, states))
+    }
+
+    /// How an output is computed from its states when they are merged further.
+    ///
+    /// * `output` – its place among the outputs.
+    ///
+    /// # Errors
+    /// 42804 when it has no state; 0A000 when it is made from the group keys as well.
+    pub fn rollup(&self, planner: &Planner, output: usize) -> Result<Rollup> {
+        let (value, states) = self.value_of(planner, output)?;
+        let mut rollup = Rollup { merges: Vec::new(), components: Vec::new(), value };
         for i in states {
             let state = &self.states[i];
             rollup.merges.push((format!("_s{i}"), state.merge()));
@@ -405,13 +464,38 @@ fn strip(plan: LogicalPlan) -> LogicalPlan {
     }
 }
 
-/// Whether an expression is `time_bucket(…, time column, …)`.
-fn is_bucket(expr: &Expr, time: Option<&str>) -> bool {
-    match expr.clone().unalias() {
-        Expr::ScalarFunction(f) if f.name() == "time_bucket" => {
-            f.args.get(1).is_some_and(|arg| matches!(uncast(arg), Expr::Column(c) if Some(c.name.as_str()) == time))
+/// Which group is the bucket of the source's time.
+fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups: &[Expr]) -> Result<usize> {
+    let catalog = planner.version().catalog();
+    let is_time = |origin: &Origin| match origin {
+        Origin::Table(table, column) => {
+            let time = catalog.tables.get(table).and_then(|t| t.time_column());
+            *table == inputs.source && time.is_some_and(|time| time.name == *column)
         }
-        _ => false,
+        Origin::Aggregate(cagg, output) => catalog
+            .caggs
+            .get(cagg)
+            .is_some_and(|c| c.outputs.get(*output).is_some_and(|(_, column)| *column == c.bucket_column)),
+    };
+    let mut buckets = Vec::new();
+    let mut others = 0;
+    for (i, group) in groups.iter().enumerate() {
+        let Expr::ScalarFunction(call) = group.clone().unalias() else { continue };
+        let Some(Expr::Column(time)) = call.args.get(1).map(uncast).filter(|_| call.name() == "time_bucket") else {
+            continue;
+        };
+        match origin(planner, input, time)? {
+            Some(found) if is_time(&found) => buckets.push(i),
+            _ => others += 1,
+        }
+    }
+    match buckets[..] {
+        [bucket] => Ok(bucket),
+        [] if others > 0 => {
+            Err(Error::unsupported("time bucket function must reference the primary hypertable dimension column"))
+        }
+        [] => Err(Error::unsupported("continuous aggregate view must include a valid time bucket function")),
+        _ => Err(Error::unsupported("continuous aggregate view cannot contain multiple time bucket functions")),
     }
 }
 

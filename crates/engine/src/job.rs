@@ -8,12 +8,14 @@ use crate::database::Engine;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::query::{Planner, StatementTimes};
-use crate::refresh::{self, Choice};
+use crate::refresh::{Choice, Refresher};
 use crate::setting::Settings;
 use crate::work::Work;
 use highwater_model::job::{Action, Offset};
 use highwater_model::time::{Zone, timestamptz_minus_interval, timestamptz_plus_interval};
-use highwater_model::{CatalogChange, Job, JobId, JobOutcome, JobRun, JobStats, Table, refresh as arithmetic};
+use highwater_model::{
+    Catalog, CatalogChange, ContinuousAggregate, Job, JobId, JobOutcome, JobRun, JobStats, Table, refresh as arithmetic,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -87,23 +89,15 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
                 .get(cagg)
                 .cloned()
                 .ok_or_else(|| Error::new("42704", "the aggregate of the job does not exist"))?;
-            let source = catalog
-                .tables
-                .get(&cagg.source)
-                .cloned()
-                .ok_or_else(|| Error::internal("an aggregate has a source"))?;
-            let start = before_now(work, &source, start_offset).await?;
-            let end = before_now(work, &source, end_offset).await?;
+            let clock = root(&catalog, &cagg)?;
+            let start = before_now(work, &clock, start_offset).await?;
+            let end = before_now(work, &clock, end_offset).await?;
             let Some(window) = arithmetic::whole_buckets(&cagg.bucket, start, end) else { return Ok(()) };
-            if work.autocommit {
-                refresh::run(&work.engine, &work.settings, &work.user, &cagg, window, Choice::Policy).await?;
-                return Ok(());
-            }
-            let ranges = refresh::plan(work.transaction.version(), &cagg, window, Choice::Policy);
-            if !ranges.is_empty() {
-                refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges)
-                    .await?;
-            }
+            let refresher = Refresher { engine: &work.engine, settings: &work.settings, user: &work.user };
+            match work.autocommit {
+                true => refresher.run(&cagg, window, Choice::Policy).await?,
+                false => refresher.run_in(&mut work.transaction, &cagg, window, Choice::Policy).await?,
+            };
             Ok(())
         }
         Action::Retention { table, drop_after } => {
@@ -115,21 +109,22 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
                 .ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
             let cagg = catalog.caggs.values().find(|c| c.materialization == table.id).cloned();
             let clock = match &cagg {
-                Some(cagg) => catalog
-                    .tables
-                    .get(&cagg.source)
-                    .cloned()
-                    .ok_or_else(|| Error::internal("an aggregate has a source"))?,
+                Some(cagg) => root(&catalog, cagg)?,
                 None => table.clone(),
             };
             let Some(end) = before_now(work, &clock, &Some(*drop_after)).await? else { return Ok(()) };
             let data = work.transaction.version().table(table.id);
             let old: Vec<_> =
                 data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
-            drop_chunks(work, &table, cagg.as_deref(), &old).await
+            drop_chunks(work, &table, cagg.as_ref(), &old).await
         }
         Action::Procedure { name, .. } => Err(Error::unsupported(format!("procedure {name} cannot be run as a job"))),
     }
+}
+
+/// The hypertable whose clock an aggregate goes by.
+fn root(catalog: &Catalog, cagg: &ContinuousAggregate) -> Result<Arc<Table>> {
+    catalog.root(cagg).cloned().ok_or_else(|| Error::internal("an aggregate has a source"))
 }
 
 /// Now minus an offset, on the time axis of a table; `None` without an offset.

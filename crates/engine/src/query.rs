@@ -38,7 +38,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlT
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
 use highwater_model::time::{Clockface, Zone};
-use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind};
+use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, RangeSet, Table, TableId, TableKind};
 use highwater_store::Version;
 use highwater_store::schema::field_type;
 use parking_lot::Mutex;
@@ -64,11 +64,13 @@ pub struct Planner {
     state: OnceLock<SessionState>,
     row_ids: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
-    depth: AtomicUsize,
+    /// Times that rows of tables, and of aggregates by what keeps them, must have.
+    within: HashMap<TableId, RangeSet>,
+    depth: Arc<AtomicUsize>,
     expr_planners: OnceLock<Vec<Arc<dyn ExprPlanner>>>,
     known: OnceLock<Arc<information::Known>>,
-    /// Aggregates that plans of this planner read.
-    reads: Mutex<Vec<CaggId>>,
+    /// Aggregates that plans of this planner read, those below them included.
+    reads: Arc<Mutex<Vec<CaggId>>>,
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
     numbered: AtomicBool,
@@ -93,9 +95,10 @@ impl Planner {
             times,
             row_ids: false,
             overrides: HashMap::new(),
-            depth: AtomicUsize::new(0),
+            within: HashMap::new(),
+            depth: Arc::default(),
             known: OnceLock::new(),
-            reads: Mutex::default(),
+            reads: Arc::default(),
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
         }
@@ -117,6 +120,30 @@ impl Planner {
     pub fn with_override(mut self, table: TableId, provider: Arc<dyn TableProvider>) -> Self {
         self.overrides.insert(table, provider);
         self
+    }
+
+    /// Reads only rows whose time is among these: of a table, or of an aggregate by what keeps it.
+    pub fn with_rows_within(mut self, table: TableId, times: RangeSet) -> Self {
+        self.within.insert(table, times);
+        self
+    }
+
+    /// The times that rows of a table, or of an aggregate by what keeps it, must have; `None` when any will do.
+    pub fn rows_within(&self, table: TableId) -> Option<&RangeSet> {
+        self.within.get(&table)
+    }
+
+    /// A planner that reads the definition of an aggregate as its author meant it: with the names and the zone of that
+    /// session. What it reads is read by this one.
+    pub fn for_definition(&self, cagg: &ContinuousAggregate) -> Planner {
+        let mut settings = self.settings.clone();
+        // Both were valid settings when they were captured.
+        let _ = settings.set("timezone", Some(&cagg.time_zone));
+        let _ = settings.set("search_path", Some(&cagg.search_path.join(", ")));
+        let now = self.engine.now();
+        let times = StatementTimes { transaction: now, statement: now };
+        let planner = Planner::new(&self.engine, &self.version, &settings, &self.user, times);
+        Planner { reads: self.reads.clone(), depth: self.depth.clone(), ..planner }
     }
 
     /// Looks names up as a definition captured them.
@@ -171,12 +198,21 @@ impl Planner {
 
     /// Plans a query. Columns have PostgreSQL's names, repeated ones marked; see [`names::displayed`].
     pub fn plan_query(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
-        self.plan(query, parameters, true)
+        self.executable(self.plan(query, parameters, true)?)
+    }
+
+    /// Plans the query of a definition. What it rolls up stays a call: its states are to be kept.
+    pub fn plan_definition(&self, query: &ast::Query) -> Result<LogicalPlan> {
+        self.plan(query, &[], true)
     }
 
     /// Plans the rows of an INSERT: as [`Planner::plan_query`], but the values of a VALUES keep a type each.
     pub fn plan_source(&self, query: &ast::Query, parameters: &[Option<DataType>]) -> Result<LogicalPlan> {
-        self.plan(query, parameters, false)
+        self.executable(self.plan(query, parameters, false)?)
+    }
+
+    fn executable(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        gapfill::apply(self, rollup::apply(self, plan)?)
     }
 
     fn plan(&self, query: &ast::Query, parameters: &[Option<DataType>], settle: bool) -> Result<LogicalPlan> {
@@ -197,8 +233,7 @@ impl Planner {
         );
         let planner = SqlToRel::new_with_options(self, parser_options());
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
-        let plan = rollup::apply(self, meaning::apply(lateral::unnest_in_place(plan)?, self.state())?)?;
-        gapfill::apply(self, plan)
+        meaning::apply(lateral::unnest_in_place(plan)?, self.state())
     }
 
     /// Plans the expressions of a statement over rows of `schema`.
@@ -358,7 +393,10 @@ impl Planner {
             let plan = self.nested(|| self.plan_query(&*parse::parse_query(query)?, &[]))?;
             return Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(query.clone())))));
         }
-        let rows = StoreTable::new(table.clone(), self.version.table(table.id));
+        let mut rows = StoreTable::new(table.clone(), self.version.table(table.id));
+        if let Some(times) = self.within.get(&table.id) {
+            rows = rows.within(times.clone());
+        }
         Ok(provider_as_source(Arc::new(if self.row_ids { rows.with_row_ids() } else { rows })))
     }
 

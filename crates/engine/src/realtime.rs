@@ -8,14 +8,17 @@
 //! A materialized-only aggregate shows what is kept. A real-time one shows what is kept of clean buckets
 //! and computes the others from rows, so it is always equal to its query. What the open transaction has
 //! touched is pending in the version that it reads, so its own writes are seen too.
+//!
+//! The rows of an aggregate over an aggregate are what that one shows; so where both are real-time and dirty, the
+//! second is computed from what is computed of the first.
 
 use crate::definition::{Definition, VISIBLE, bare};
-use crate::query::{Planner, StatementTimes};
+use crate::query::Planner;
 use crate::table::StoreTable;
 use crate::{Error, Result, rollup};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use highwater_model::{ContinuousAggregate, RangeSet, Table};
+use highwater_model::{ContinuousAggregate, RangeSet, Table, TableId};
 use highwater_store::Version;
 use std::sync::Arc;
 
@@ -59,14 +62,17 @@ fn rows(planner: &Planner, cagg: &Arc<ContinuousAggregate>, with_states: bool) -
             .collect();
         Ok(plan.project(columns)?.build()?)
     };
-    if cagg.materialized_only {
-        return shown(scan(kept)?);
-    }
-    let dirty = dirty(planner, cagg);
+    // An aggregate over this one may want the rows of some times only.
+    let wanted = planner.rows_within(cagg.materialization);
+    let dirty = match (cagg.materialized_only, wanted) {
+        (true, _) => RangeSet::empty(),
+        (false, None) => dirty(version, cagg),
+        (false, Some(wanted)) => dirty(version, cagg).intersect(&cagg.bucket.starting(wanted)),
+    };
     if dirty.is_empty() {
-        return shown(scan(kept)?);
+        return shown(scan(wanted.map_or(kept.clone(), |times| kept.within(times.clone())))?);
     }
-    let clean = RangeSet::all().subtract(&dirty);
+    let clean = wanted.unwrap_or(&RangeSet::all()).subtract(&dirty);
     let fresh = compute(planner, cagg, &dirty)?;
     let kept = shown(scan(kept.within(clean))?)?;
     Ok(LogicalPlanBuilder::from(kept).union(shown(fresh)?)?.build()?)
@@ -79,34 +85,48 @@ pub fn table(planner: &Planner, cagg: &ContinuousAggregate) -> Result<Arc<Table>
 }
 
 /// The pending buckets that rows or frozen states may lie in, whole.
-pub fn dirty(planner: &Planner, cagg: &ContinuousAggregate) -> RangeSet {
-    let version = planner.version();
-    let pending = version.cagg(cagg.id);
-    let aligned: RangeSet = pending.pending.ranges().iter().map(|range| cagg.bucket.align_out(range)).collect();
+pub fn dirty(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
+    let data = version.cagg(cagg.id);
+    let aligned: RangeSet = data.pending.ranges().iter().map(|range| cagg.bucket.align_out(range)).collect();
     // Where there is nothing to compute and nothing is kept, clean and dirty are the same.
     aligned.intersect(&occupied(version, cagg))
 }
 
 /// The whole buckets that rows, frozen states or kept buckets may lie in.
 pub fn occupied(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
-    let data = version.cagg(cagg.id);
-    let Some(source) = version.catalog().tables.get(&cagg.source) else { return RangeSet::all() };
-    let rows = version.table(cagg.source).hull(source);
-    let occupied: RangeSet = rows.into_iter().chain(data.frozen.iter()).collect();
-    let occupied: RangeSet = occupied.iter().map(|range| cagg.bucket.align_out(range)).collect();
-    let materialization = version.catalog().tables.get(&cagg.materialization);
-    let kept = materialization.and_then(|table| version.table(cagg.materialization).hull(table));
-    kept.into_iter().fold(occupied, |all, range| all.union(&RangeSet::from(range)))
+    let computed: RangeSet = computable(version, cagg).iter().map(|range| cagg.bucket.align_out(range)).collect();
+    hull(version, cagg.materialization).union(&computed)
+}
+
+/// Times that hold all rows of an aggregate's source, and all of its frozen states.
+fn computable(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
+    let rows = hull(version, cagg.source);
+    let shown = match version.catalog().parent(cagg).filter(|parent| !parent.materialized_only) {
+        Some(parent) => rows.union(&parent.bucket.starts(&computable(version, parent))),
+        None => rows,
+    };
+    shown.union(&version.cagg(cagg.id).frozen)
+}
+
+/// Times that hold all rows of a table.
+fn hull(version: &Version, table: TableId) -> RangeSet {
+    let definition = version.catalog().tables.get(&table);
+    definition.and_then(|t| version.table(table).hull(t)).into_iter().collect()
+}
+
+/// The newest finite time of the rows of an aggregate's source, or one after it.
+pub fn newest(version: &Version, cagg: &ContinuousAggregate) -> Option<i64> {
+    let catalog = version.catalog();
+    let rows = catalog.tables.get(&cagg.source).and_then(|table| version.table(table.id).newest(table));
+    let parent = catalog.parent(cagg).filter(|parent| !parent.materialized_only);
+    let shown = parent.and_then(|parent| Some(parent.bucket.floor(newest(version, parent)?)));
+    rows.max(shown)
 }
 
 /// Finished rows of whole buckets, computed from the source's rows and the frozen base.
 pub fn compute(planner: &Planner, cagg: &ContinuousAggregate, buckets: &RangeSet) -> Result<LogicalPlan> {
     let version = planner.version();
-    let source = version.catalog().tables.get(&cagg.source).cloned();
-    let source = source.ok_or_else(|| Error::internal(format!("the source of \"{}\" is gone", cagg.name)))?;
-    let rows = StoreTable::new(source.clone(), version.table(source.id)).within(buckets.clone());
-    let restricted = definition_planner(planner, cagg).with_override(source.id, Arc::new(rows));
-    let definition = Definition::new(&restricted, &cagg.query, cagg.source)?;
+    let (restricted, definition) = definition_within(planner, cagg, buckets)?;
     let mut states = definition.partial()?;
     if !version.cagg(cagg.id).frozen.intersect(buckets).is_empty() {
         let frozen = version.catalog().tables.get(&cagg.frozen_base).cloned();
@@ -120,24 +140,13 @@ pub fn compute(planner: &Planner, cagg: &ContinuousAggregate, buckets: &RangeSet
 }
 
 /// The partial states of the source's rows in these times, for freezing them.
-pub fn partial(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) -> Result<(Definition, LogicalPlan)> {
-    let version = planner.version();
-    let source = version.catalog().tables.get(&cagg.source).cloned();
-    let source = source.ok_or_else(|| Error::internal(format!("the source of \"{}\" is gone", cagg.name)))?;
-    let rows = StoreTable::new(source.clone(), version.table(source.id)).within(times.clone());
-    let restricted = definition_planner(planner, cagg).with_override(source.id, Arc::new(rows));
-    let definition = Definition::new(&restricted, &cagg.query, cagg.source)?;
-    let plan = definition.partial()?;
-    Ok((definition, plan))
+pub fn partial(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) -> Result<LogicalPlan> {
+    definition_within(planner, cagg, times)?.1.partial()
 }
 
-/// A planner that reads the definition as its author meant it: with the names and zone of that session.
-pub fn definition_planner(planner: &Planner, cagg: &ContinuousAggregate) -> Planner {
-    let mut settings = planner.settings().clone();
-    // Both were valid settings when they were captured.
-    let _ = settings.set("timezone", Some(&cagg.time_zone));
-    let _ = settings.set("search_path", Some(&cagg.search_path.join(", ")));
-    let now = planner.engine().now();
-    let times = StatementTimes { transaction: now, statement: now };
-    Planner::new(planner.engine(), planner.version(), &settings, planner.user(), times)
+/// A definition that reads no rows of its source but those of some times.
+fn definition_within(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) -> Result<(Planner, Definition)> {
+    let restricted = planner.for_definition(cagg).with_rows_within(cagg.source, times.clone());
+    let definition = Definition::new(&restricted, &cagg.query)?;
+    Ok((restricted, definition))
 }

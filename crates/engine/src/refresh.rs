@@ -7,6 +7,9 @@
 //! replace   old rows out, new rows in, the buckets settled: one commit for each batch
 //! ```
 //!
+//! An aggregate over aggregates is refreshed together with those below it, bottom up: what a batch needs of the parent
+//! is replaced first, in the same transaction, and so all levels are as of one snapshot and become visible at once.
+//!
 //! What other transactions touch between the snapshot and the commit is pending again when the commit is
 //! ordered, so a refresh is safe beside writers and inside a transaction.
 
@@ -25,7 +28,7 @@ use arrow::datatypes::UInt64Type;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::StreamExt;
-use highwater_model::{ColumnType, ContinuousAggregate, RangeSet, Table, TimeRange, refresh as arithmetic};
+use highwater_model::{Column, ColumnType, ContinuousAggregate, RangeSet, Table, TimeRange, refresh as arithmetic};
 use highwater_store::schema::{ROW_ID, arrow_schema};
 use highwater_store::{RowIds, Transaction, Version};
 use std::sync::Arc;
@@ -49,6 +52,21 @@ pub struct Refreshed {
     pub ranges: RangeSet,
     /// Rows kept of them now.
     pub rows: u64,
+    /// Whether buckets of aggregates below were recomputed.
+    pub below: bool,
+}
+
+impl Refreshed {
+    /// Whether there was nothing to do.
+    pub fn is_nothing(&self) -> bool {
+        self.ranges.is_empty() && !self.below
+    }
+
+    fn add(&mut self, other: Refreshed) {
+        self.ranges = self.ranges.union(&other.ranges);
+        self.rows += other.rows;
+        self.below |= other.below;
+    }
 }
 
 /// How a refresh chooses its buckets.
@@ -67,8 +85,7 @@ pub enum Choice {
 /// * `window` – whole buckets.
 pub fn plan(version: &Version, cagg: &ContinuousAggregate, window: TimeRange, choice: Choice) -> RangeSet {
     let data = version.cagg(cagg.id);
-    let source = version.catalog().tables.get(&cagg.source);
-    let newest = source.and_then(|table| version.table(cagg.source).newest(table));
+    let newest = realtime::newest(version, cagg);
     match choice {
         Choice::Pending => arithmetic::plan(&cagg.bucket, window, &data.pending, newest),
         Choice::Policy => arithmetic::policy_plan(&cagg.bucket, window, &data.pending, newest),
@@ -79,51 +96,50 @@ pub fn plan(version: &Version, cagg: &ContinuousAggregate, window: TimeRange, ch
     }
 }
 
-/// Recomputes whole buckets inside a transaction.
-pub async fn replace(
-    engine: &Arc<Engine>,
-    transaction: &mut Transaction,
-    settings: &Settings,
-    user: &str,
-    cagg: &Arc<ContinuousAggregate>,
-    ranges: &RangeSet,
-) -> Result<Refreshed> {
-    let mut done = Refreshed::default();
-    let mut waiting = batches(transaction.version(), cagg, ranges);
-    while let Some(batch) = waiting.pop() {
-        let before = transaction.savepoint();
-        match replace_batch(engine, transaction, settings, user, cagg, &batch).await {
-            Ok(replaced) => {
-                done.ranges = done.ranges.union(&replaced.ranges);
-                done.rows += replaced.rows;
-            }
-            Err(e) => {
-                let Some((earlier, later)) = halves(cagg, &batch).filter(|_| e.sqlstate == OUT_OF_MEMORY) else {
-                    return Err(e);
-                };
-                transaction.rollback_to(&before);
-                waiting.extend([earlier, later]);
-            }
-        }
-    }
-    Ok(done)
+/// An aggregate and those below it, the bottom last.
+type Chain = [Arc<ContinuousAggregate>];
+
+fn chain(version: &Version, cagg: &Arc<ContinuousAggregate>) -> Vec<Arc<ContinuousAggregate>> {
+    std::iter::once(cagg.clone()).chain(version.catalog().ancestors(cagg)).collect()
 }
 
-/// The ranges in batches of buckets with about so many rows that their states fit into memory. The last is to be
-/// taken first and is the newest. A bucket is never cut.
-fn batches(version: &Version, cagg: &ContinuousAggregate, ranges: &RangeSet) -> Vec<RangeSet> {
-    let catalog = version.catalog();
-    let (Some(source), Some(kept)) = (catalog.tables.get(&cagg.source), catalog.tables.get(&cagg.materialization))
-    else {
-        return vec![ranges.clone()];
-    };
-    let lists = kept.columns.iter().filter(|c| matches!(c.column_type, ColumnType::List(_))).count() as u64;
+/// The buckets of each aggregate of a chain that a refresh of the window has to do with: what it recomputes itself,
+/// and what contains the rows that are recomputed below.
+fn work(version: &Version, chain: &Chain, window: TimeRange, choice: Choice) -> Vec<RangeSet> {
+    let Some((cagg, below)) = chain.split_first() else { return Vec::new() };
+    let mut own = plan(version, cagg, window, choice);
+    let mut all = Vec::new();
+    if let Some(parent) = below.first() {
+        let choice = if choice == Choice::Force { Choice::Pending } else { choice };
+        all = work(version, below, parent.bucket.starting_in(window), choice);
+        // A policy also repairs what is older.
+        let start = if choice == Choice::Policy { i64::MIN } else { window.start };
+        let starts = parent.bucket.starts(&all[0]);
+        let reached: RangeSet = starts.iter().map(|range| cagg.bucket.align_out(range)).collect();
+        own = own.union(&reached.within(TimeRange { start, ..window }));
+    }
+    all.insert(0, own);
+    all
+}
+
+/// The buckets of the first of a chain in batches with about so many rows, its own and those read below, that their
+/// states fit into memory. The last batch is to be taken first and is the newest. A bucket is never cut.
+///
+/// * `work` – from [`work`].
+fn batches(version: &Version, chain: &Chain, work: &[RangeSet]) -> Vec<RangeSet> {
+    let (Some(cagg), Some(ranges)) = (chain.first(), work.first()) else { return Vec::new() };
+    let tables = &version.catalog().tables;
+    let is_list = |column: &&Column| matches!(column.column_type, ColumnType::List(_));
+    let lists = chain.iter().filter_map(|cagg| tables.get(&cagg.materialization));
+    let lists = lists.map(|kept| kept.columns.iter().filter(is_list).count() as u64).max().unwrap_or(0);
     let most = BATCH_ROWS.min(BATCH_KEPT_VALUES / lists.max(1));
-    let data = version.table(cagg.source);
+    let rows_of = |range: TimeRange| -> u64 {
+        chain.iter().zip(work).map(|(cagg, work)| rows_within(version, cagg, &work.within(range))).sum()
+    };
     let mut waiting: Vec<TimeRange> = ranges.iter().collect();
     let mut batches: Vec<(RangeSet, u64)> = Vec::new();
     while let Some(range) = waiting.pop() {
-        let rows = data.rows_within(source, range);
+        let rows = rows_of(range);
         if rows > most
             && let Some((earlier, later)) = halves(cagg, &RangeSet::from(range))
         {
@@ -141,44 +157,198 @@ fn batches(version: &Version, cagg: &ContinuousAggregate, ranges: &RangeSet) -> 
     batches.into_iter().rev().map(|(batch, _)| batch).collect()
 }
 
-async fn replace_batch(
-    engine: &Arc<Engine>,
-    transaction: &mut Transaction,
-    settings: &Settings,
-    user: &str,
-    cagg: &Arc<ContinuousAggregate>,
-    ranges: &RangeSet,
-) -> Result<Refreshed> {
-    let now = engine.now();
-    let planner = Planner::new(
-        engine,
-        transaction.version(),
-        settings,
-        user,
-        StatementTimes { transaction: now, statement: now },
-    );
-    let table = realtime::table(&planner, cagg)?;
-    let old = ids_within(&planner, &table, ranges).await?;
-    transaction.delete(table.id, old, RangeSet::empty())?;
-    let mut finished = planner.run(realtime::compute(&planner, cagg, ranges)?, &[]).await?;
-    let mut gathered = Gathered::default();
-    let mut rows = 0;
-    loop {
-        let next = finished.next().await.transpose()?;
-        let ended = next.is_none();
-        if let Some(batch) = next {
-            rows += batch.num_rows() as u64;
-            gathered.push(RecordBatch::try_new(arrow_schema(&table), batch.columns().to_vec())?);
-        }
-        if let Some(batch) = gathered.take(ended)? {
-            tokio::task::block_in_place(|| transaction.insert(&table, batch))?;
-        }
-        if ended {
-            break;
-        }
+/// Who refreshes.
+#[derive(Clone, Copy)]
+pub struct Refresher<'a> {
+    /// The database.
+    pub engine: &'a Arc<Engine>,
+    /// The session's settings.
+    pub settings: &'a Settings,
+    /// The session's user.
+    pub user: &'a str,
+}
+
+impl Refresher<'_> {
+    /// Refreshes inside a transaction.
+    pub async fn run_in(
+        &self,
+        transaction: &mut Transaction,
+        cagg: &Arc<ContinuousAggregate>,
+        window: TimeRange,
+        choice: Choice,
+    ) -> Result<Refreshed> {
+        let chain = chain(transaction.version(), cagg);
+        let work = work(transaction.version(), &chain, window, choice);
+        let waiting = batches(transaction.version(), &chain, &work);
+        self.replace(transaction, &chain, waiting, choice).await
     }
-    transaction.settle(cagg.id, ranges.clone())?;
-    Ok(Refreshed { ranges: ranges.clone(), rows })
+
+    /// Recomputes what is pending of some buckets inside a transaction, and nothing below them.
+    pub async fn settle(
+        &self,
+        transaction: &mut Transaction,
+        cagg: &Arc<ContinuousAggregate>,
+        buckets: &RangeSet,
+    ) -> Result<Refreshed> {
+        let chain = std::slice::from_ref(cagg);
+        let waiting = batches(transaction.version(), chain, std::slice::from_ref(buckets));
+        self.replace(transaction, chain, waiting, Choice::Pending).await
+    }
+
+    async fn replace(
+        &self,
+        transaction: &mut Transaction,
+        chain: &Chain,
+        mut waiting: Vec<RangeSet>,
+        choice: Choice,
+    ) -> Result<Refreshed> {
+        let mut done = Refreshed::default();
+        while let Some(batch) = waiting.pop() {
+            let before = transaction.savepoint();
+            match self.replace_batch(transaction, chain, &batch, choice).await {
+                Ok(replaced) => done.add(replaced),
+                Err(e) => {
+                    let Some((earlier, later)) = halves(&chain[0], &batch).filter(|_| e.sqlstate == OUT_OF_MEMORY)
+                    else {
+                        return Err(e);
+                    };
+                    transaction.rollback_to(&before);
+                    waiting.extend([earlier, later]);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Recomputes what there is to recompute of some buckets of the first of a chain, after what they consist of.
+    async fn replace_batch(
+        &self,
+        transaction: &mut Transaction,
+        chain: &Chain,
+        batch: &RangeSet,
+        choice: Choice,
+    ) -> Result<Refreshed> {
+        let mut windows = vec![batch.clone()];
+        for parent in chain.iter().skip(1) {
+            windows.push(parent.bucket.starting(&windows[windows.len() - 1]));
+        }
+        let mut done = Refreshed::default();
+        for (level, (cagg, window)) in chain.iter().zip(windows).enumerate().rev() {
+            let choice = if level == 0 && choice == Choice::Force { Choice::Force } else { Choice::Pending };
+            let version = transaction.version();
+            let ranges = window.iter().map(|range| plan(version, cagg, range, choice));
+            let ranges = ranges.fold(RangeSet::empty(), |all, some| all.union(&some));
+            if ranges.is_empty() {
+                continue;
+            }
+            let rows = self.replace_buckets(transaction, cagg, &ranges).await?;
+            match level {
+                0 => (done.ranges, done.rows) = (ranges, rows),
+                _ => done.below = true,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Replaces whole buckets; gives how many rows they have.
+    async fn replace_buckets(
+        &self,
+        transaction: &mut Transaction,
+        cagg: &Arc<ContinuousAggregate>,
+        ranges: &RangeSet,
+    ) -> Result<u64> {
+        let now = self.engine.now();
+        let times = StatementTimes { transaction: now, statement: now };
+        let planner = Planner::new(self.engine, transaction.version(), self.settings, self.user, times);
+        let table = realtime::table(&planner, cagg)?;
+        let old = ids_within(&planner, &table, ranges).await?;
+        transaction.delete(table.id, old, RangeSet::empty())?;
+        let mut finished = planner.run(realtime::compute(&planner, cagg, ranges)?, &[]).await?;
+        let mut gathered = Gathered::default();
+        let mut rows = 0;
+        loop {
+            let next = finished.next().await.transpose()?;
+            let ended = next.is_none();
+            if let Some(batch) = next {
+                rows += batch.num_rows() as u64;
+                gathered.push(RecordBatch::try_new(arrow_schema(&table), batch.columns().to_vec())?);
+            }
+            if let Some(batch) = gathered.take(ended)? {
+                tokio::task::block_in_place(|| transaction.insert(&table, batch))?;
+            }
+            if ended {
+                break;
+            }
+        }
+        transaction.settle(cagg.id, ranges.clone())?;
+        Ok(rows)
+    }
+
+    /// Refreshes outside of a transaction block: plans on the newest version, commits, and starts over when
+    /// somebody else was faster.
+    ///
+    /// Where the outputs of a bucket cannot be computed, that bucket keeps its last good rows and stays pending,
+    /// and the others are refreshed all the same.
+    ///
+    /// # Errors
+    /// That of the first bucket that could not be computed, after the others are done.
+    pub async fn run(&self, cagg: &Arc<ContinuousAggregate>, window: TimeRange, choice: Choice) -> Result<Refreshed> {
+        let _one = self.engine.refreshing.lock().await;
+        let snapshot = self.engine.store.snapshot();
+        let chain = chain(&snapshot, cagg);
+        let waiting = batches(&snapshot, &chain, &work(&snapshot, &chain, window, choice));
+        drop(snapshot);
+        let began = self.engine.now();
+        let (done, failure) = self.commit_batches(&chain, waiting, choice).await?;
+        let seconds = (self.engine.now() - began) as f64 / 1e6;
+        let rows = rows_within(&self.engine.store.snapshot(), cagg, &done.ranges);
+        if rows > 0 && seconds > 0.0 {
+            self.engine.refresh_rates.lock().insert(cagg.id, rows as f64 / seconds);
+        }
+        failure.map_or(Ok(done), Err)
+    }
+
+    /// Refreshes batch by batch, each a commit; gives what was done, and why the first bucket that failed did.
+    async fn commit_batches(
+        &self,
+        chain: &Chain,
+        mut waiting: Vec<RangeSet>,
+        choice: Choice,
+    ) -> Result<(Refreshed, Option<crate::Error>)> {
+        let cagg = &chain[0];
+        let mut done = Refreshed::default();
+        let mut failure = None;
+        while let Some(ranges) = waiting.pop() {
+            if ranges.is_empty() {
+                continue;
+            }
+            let mut transaction = self.engine.store.begin();
+            let replaced = match self.replace_batch(&mut transaction, chain, &ranges, choice).await {
+                Ok(refreshed) => self.engine.commit(transaction, true).await.map(|()| refreshed),
+                Err(e) => Err(e),
+            };
+            match replaced {
+                Ok(refreshed) => done.add(refreshed),
+                Err(e) if e.sqlstate == "40001" => waiting.push(ranges),
+                // A value that cannot be computed is one bucket's: look for it among the halves.
+                Err(e) if e.sqlstate.starts_with("22") || e.sqlstate == OUT_OF_MEMORY => match halves(cagg, &ranges) {
+                    Some((earlier, later)) => waiting.extend([later, earlier]),
+                    None if chain.len() == 1 => drop(failure.get_or_insert(at_bucket(e, cagg, &ranges))),
+                    // Then among the buckets below this one; it may be no more than one of those.
+                    None => {
+                        let below = chain[1].bucket.starting(&ranges);
+                        let (_, lower) =
+                            Box::pin(self.commit_batches(&chain[1..], vec![below], Choice::Pending)).await?;
+                        let (own, upper) = Box::pin(self.commit_batches(&chain[..1], vec![ranges], choice)).await?;
+                        done.add(Refreshed { below: true, ..own });
+                        failure = failure.or(lower).or(upper);
+                    }
+                },
+                Err(e) => return Err(e),
+            }
+        }
+        Ok((done, failure))
+    }
 }
 
 /// The ids of the rows whose time is in `ranges`.
@@ -202,62 +372,6 @@ pub async fn ids_within(planner: &Planner, table: &Arc<Table>, ranges: &RangeSet
         );
     }
     Ok(ids)
-}
-
-/// Refreshes outside of a transaction block: plans on the newest version, commits, and starts over when
-/// somebody else was faster.
-///
-/// Where the outputs of a bucket cannot be computed, that bucket keeps its last good rows and stays pending,
-/// and the others are refreshed all the same.
-///
-/// # Errors
-/// That of the first bucket that could not be computed, after the others are done.
-pub async fn run(
-    engine: &Arc<Engine>,
-    settings: &Settings,
-    user: &str,
-    cagg: &Arc<ContinuousAggregate>,
-    window: TimeRange,
-    choice: Choice,
-) -> Result<Refreshed> {
-    let _one = engine.refreshing.lock().await;
-    let snapshot = engine.store.snapshot();
-    let mut waiting = batches(&snapshot, cagg, &plan(&snapshot, cagg, window, choice));
-    drop(snapshot);
-    let mut done = Refreshed::default();
-    let mut failure = None;
-    let mut read = 0;
-    let began = engine.now();
-    while let Some(ranges) = waiting.pop() {
-        if ranges.is_empty() {
-            continue;
-        }
-        let mut transaction = engine.store.begin();
-        let rows = rows_within(transaction.version(), cagg, &ranges);
-        let replaced = match replace_batch(engine, &mut transaction, settings, user, cagg, &ranges).await {
-            Ok(refreshed) => engine.commit(transaction, true).await.map(|()| refreshed),
-            Err(e) => Err(e),
-        };
-        match replaced {
-            Ok(refreshed) => {
-                done.ranges = done.ranges.union(&refreshed.ranges);
-                done.rows += refreshed.rows;
-                read += rows;
-            }
-            Err(e) if e.sqlstate == "40001" => waiting.push(ranges),
-            // A value that cannot be computed is one bucket's: look for it among the halves.
-            Err(e) if e.sqlstate.starts_with("22") || e.sqlstate == OUT_OF_MEMORY => match halves(cagg, &ranges) {
-                Some((earlier, later)) => waiting.extend([later, earlier]),
-                None => drop(failure.get_or_insert(at_bucket(e, cagg, &ranges))),
-            },
-            Err(e) => return Err(e),
-        }
-    }
-    let seconds = (engine.now() - began) as f64 / 1e6;
-    if read > 0 && seconds > 0.0 {
-        engine.refresh_rates.lock().insert(cagg.id, read as f64 / seconds);
-    }
-    failure.map_or(Ok(done), Err)
 }
 
 /// About how many rows of the source lie in the ranges.

@@ -18,7 +18,7 @@ use crate::{Error, Result, realtime};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Window,
     WindowFunctionDefinition, cast,
@@ -83,6 +83,32 @@ fn is_rollup(schema: &DFSchema) -> impl Fn(&Expr) -> bool {
     }
 }
 
+/// A call of `rollup` in the definition of an aggregate over an aggregate.
+pub struct RolledUp {
+    /// The rows that are grouped, with the states of the parent.
+    pub input: LogicalPlan,
+    /// The parent.
+    pub cagg: Arc<ContinuousAggregate>,
+    /// Which of its outputs is rolled up.
+    pub output: usize,
+}
+
+/// What a call over the rows of `input` rolls up; `None` when it is another aggregate, or over states that are values.
+///
+/// # Errors
+/// 42804 when it is no aggregated column.
+pub fn rolled_up(planner: &Planner, input: &LogicalPlan, call: &AggregateFunction) -> Result<Option<RolledUp>> {
+    if !is_rollup(input.schema())(&Expr::AggregateFunction(call.clone())) {
+        return Ok(None);
+    }
+    let [argument] = call.params.args.as_slice() else { return Err(Error::internal("a rollup has an argument")) };
+    let Expr::Column(column) = argument else { return Err(not_aggregated(argument)) };
+    match expose(planner, input, column)? {
+        Some((input, cagg, output)) => Ok(Some(RolledUp { input, cagg, output })),
+        None => Err(not_aggregated(argument)),
+    }
+}
+
 fn not_aggregated(arg: &Expr) -> Error {
     let what = match arg {
         Expr::Column(column) => format!("\"{}\"", column.flat_name()),
@@ -121,8 +147,8 @@ fn roll_up(
             return Err(not_aggregated(argument).into());
         };
         input = exposed;
-        let restricted = realtime::definition_planner(planner, &cagg);
-        let rollup = Definition::new(&restricted, &cagg.query, cagg.source)?.rollup(&restricted, output)?;
+        let restricted = planner.for_definition(&cagg);
+        let rollup = Definition::new(&restricted, &cagg.query)?.rollup(&restricted, output)?;
         let mut merged = HashMap::new();
         for (name, merge) in &rollup.merges {
             let from = |name: &str| exposed_column(input.schema(), &state_name(cagg.id, name));
@@ -269,7 +295,8 @@ fn expose(
     Ok(Some((plan.with_new_exprs(plan.expressions(), inputs)?, cagg, output)))
 }
 
-fn marked(planner: &Planner, alias: &TableReference) -> Option<Arc<ContinuousAggregate>> {
+/// The aggregate whose plan has this alias.
+pub fn marked(planner: &Planner, alias: &TableReference) -> Option<Arc<ContinuousAggregate>> {
     let id = CaggId(alias.table().strip_prefix(MARK)?.parse().ok()?);
     planner.version().catalog().caggs.get(&id).cloned()
 }

@@ -221,6 +221,24 @@ impl Bucket {
         TimeRange { start, end: end.max(start) }
     }
 
+    /// The buckets that begin in `range`, as the range of all their times. Infinite ends stay infinite.
+    pub fn starting_in(&self, range: TimeRange) -> TimeRange {
+        let divider = self.divider();
+        let start = if range.start == i64::MIN { i64::MIN } else { divider.ceil(range.start) };
+        TimeRange { start, end: divider.ceil(range.end).max(start) }
+    }
+
+    /// The smallest range that holds the starts of all buckets that `range` reaches. Infinite ends stay infinite.
+    pub fn starts_of(&self, range: TimeRange) -> TimeRange {
+        if range.is_empty() {
+            return range;
+        }
+        let divider = self.divider();
+        let start = if range.start == i64::MIN { i64::MIN } else { divider.floor(range.start) };
+        let end = if range.end == i64::MAX { i64::MAX } else { divider.floor(range.end - 1).saturating_add(1) };
+        TimeRange { start, end }
+    }
+
     /// Whether `t` is the start of a bucket.
     pub fn is_start(&self, t: i64) -> bool {
         self.floor(t) == t

@@ -7,6 +7,7 @@
 pub mod bucket;
 pub mod catalog;
 pub mod continuous_aggregate;
+pub mod hierarchy;
 pub mod hypertable;
 pub mod interval;
 pub mod invalidation;

@@ -20,7 +20,7 @@ use crate::segment::{self, NewRows, Segment, SegmentFiles, SegmentMeta};
 use crate::ticket::Ticket;
 use crate::transaction::Transaction;
 use crate::unique::{self, meet};
-use crate::version::Version;
+use crate::version::{Touched, Version};
 use crate::wal::record::Bodies;
 use crate::wal::writer::Writer;
 use crate::wal::{Commit, Log};
@@ -97,7 +97,7 @@ struct Order {
 #[derive(Debug, Default)]
 struct Recent {
     lsn: Lsn,
-    touched: HashMap<TableId, RangeSet>,
+    touched: Touched,
     deleted: HashMap<TableId, Vec<Arc<RowIds>>>,
     truncated: HashSet<TableId>,
     inserted: HashSet<TableId>,
@@ -106,6 +106,8 @@ struct Recent {
     /// Tables that new aggregates are defined over. Who drops chunks of one, or changes its definition,
     /// has not thought of the aggregate.
     sources: HashSet<TableId>,
+    /// Aggregates below new ones.
+    ancestors: HashSet<CaggId>,
     settled: Vec<(CaggId, RangeSet)>,
 }
 
@@ -261,15 +263,13 @@ impl Store {
         rows: NewRows,
         version: &Version,
     ) -> Result<Vec<(Arc<Segment>, RangeSet)>> {
-        let grain = version.touch_grain(table.id);
         let time = table.hypertable.as_ref().map(|h| h.time_column);
         let mut segments = Vec::new();
         for rows in segment::cut_by_chunk(table, &version.table(table.id).chunks, rows)?.into_values() {
             let column = time.and_then(|id| unique::key_columns(&rows.batch, &[id]));
-            let touched = column.map_or_else(RangeSet::all, |column| {
-                let times = TimeValues::of(&column[0]);
-                RangeSet::from_times((0..times.count()).filter_map(|i| times.get(i)), grain)
-            });
+            let times = column.as_ref().map(|column| TimeValues::of(&column[0]));
+            let times = times.as_ref().map(|times| (0..times.count()).filter_map(|i| times.get(i)));
+            let touched = version.touched_by(table, times);
             let meta = segment::write_segment(&self.files, table, rows)?;
             segments.push((self.files.open(&meta), touched));
         }
@@ -348,11 +348,15 @@ impl Store {
         let mut next = order.latest.clone();
         let segments = RefCell::new(Vec::new());
         for op in &ops {
-            next.apply(op, &|meta| {
+            let touched = next.apply(op, &|meta| {
                 let segment = self.files.open(meta);
                 segments.borrow_mut().push(segment.clone());
                 Ok(segment)
             })?;
+            for (table, times) in touched {
+                let all = effects.touched.entry(table).or_default();
+                *all = all.union(&times);
+            }
         }
         segments.into_inner().iter().for_each(|segment| self.files.publish(segment, lsn));
         next.lsn = lsn;
@@ -432,28 +436,40 @@ impl Drop for Store {
 /// Fills in what was touched by commits that the states of a settled range were not computed from.
 fn resolve(op: &Op, transaction: &Transaction, order: &Order, base: Lsn) -> Op {
     let Op::Settle { cagg, ranges, at, .. } = op else { return op.clone() };
+    // Elsewhere it is pending since it was touched, or somebody who saw it has settled it.
+    let again = touched_since(*cagg, transaction, order, base).intersect(ranges);
+    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again, at: *at }
+}
+
+/// What commits after `base` touched of the source of an aggregate.
+fn touched_since(cagg: CaggId, transaction: &Transaction, order: &Order, base: Lsn) -> RangeSet {
     // An aggregate that the transaction itself creates is not in the latest version yet.
     let catalogs: [&Catalog; 2] = [order.latest.catalog(), transaction.version().catalog()];
-    let definition = catalogs.iter().find_map(|catalog| catalog.caggs.get(cagg));
-    let again = order.recent.iter().filter(|r| r.lsn > base).flat_map(|r| {
+    let Some(definition) = catalogs.iter().find_map(|catalog| catalog.caggs.get(&cagg)) else {
+        return RangeSet::empty();
+    };
+    let touched = order.recent.iter().filter(|r| r.lsn > base).flat_map(|r| {
         r.touched.iter().filter_map(|(table, touched)| match definition {
-            Some(d) if d.source == *table => Some(touched.clone()),
-            Some(d) if d.joined.contains(table) => Some(RangeSet::all()),
+            d if d.source == *table => Some(touched.clone()),
+            d if d.joined.contains(table) => Some(RangeSet::all()),
             _ => None,
         })
     });
-    // Elsewhere it is pending since it was touched, or somebody who saw it has settled it.
-    let again = again.fold(RangeSet::empty(), |all, touched| all.union(&touched)).intersect(ranges);
-    Op::Settle { cagg: *cagg, ranges: ranges.clone(), again, at: *at }
+    let touched = touched.fold(RangeSet::empty(), |all, touched| all.union(&touched));
+    let is_new = !order.latest.catalog().caggs.contains_key(&cagg);
+    match transaction.version().catalog().parent(definition).filter(|p| is_new && !p.materialized_only) {
+        // While there was nothing over it, nobody said what of the parent changed.
+        Some(parent) => {
+            let below = touched_since(parent.id, transaction, order, base);
+            touched.union(&parent.bucket.starts(&below))
+        }
+        None => touched,
+    }
 }
 
 /// What a transaction does, in the terms in which transactions conflict.
 fn effects_of(transaction: &Transaction) -> Recent {
     let mut effects = Recent::default();
-    let touch = |effects: &mut Recent, table: TableId, touched: &RangeSet| {
-        let all = effects.touched.entry(table).or_default();
-        *all = all.union(touched);
-    };
     for op in transaction.ops() {
         match op {
             Op::Catalog(change) => {
@@ -464,19 +480,15 @@ fn effects_of(transaction: &Transaction) -> Recent {
                 {
                     effects.sources.insert(cagg.source);
                     effects.sources.extend(&cagg.joined);
+                    effects.ancestors.extend(transaction.version().catalog().ancestors(cagg).iter().map(|c| c.id));
                 }
             }
-            Op::Insert { table, touched, .. } | Op::AddSegment { table, touched, .. } => {
+            Op::Insert { table, .. } | Op::AddSegment { table, .. } => {
                 effects.inserted.insert(*table);
-                touch(&mut effects, *table, touched);
             }
-            Op::Delete { table, ids, touched } => {
-                effects.deleted.entry(*table).or_default().push(ids.clone());
-                touch(&mut effects, *table, touched);
-            }
+            Op::Delete { table, ids, .. } => effects.deleted.entry(*table).or_default().push(ids.clone()),
             Op::Truncate { table } => {
                 effects.truncated.insert(*table);
-                touch(&mut effects, *table, &RangeSet::all());
             }
             Op::DropChunks { table, .. } => {
                 effects.changed.insert(ObjectKey::Table(*table));
@@ -511,8 +523,12 @@ fn conflicts(mine: &Recent, theirs: &Recent) -> bool {
         let again = theirs.settled.iter().any(|(other, done)| other == cagg && !done.intersect(ranges).is_empty());
         again || theirs.changed.contains(&ObjectKey::Cagg(*cagg))
     });
+    let below = |a: &Recent, b: &Recent| {
+        a.changed.iter().any(|key| matches!(key, ObjectKey::Cagg(id) if b.ancestors.contains(id)))
+    };
+    let redefined = redefined(mine, theirs) || redefined(theirs, mine) || below(mine, theirs) || below(theirs, mine);
     let objects = !mine.changed.is_disjoint(&theirs.changed);
-    same_rows || truncated || redefined(mine, theirs) || redefined(theirs, mine) || settled || objects
+    same_rows || truncated || redefined || settled || objects
 }
 
 fn keys_meet(mine: &Recent, theirs: &Recent) -> bool {

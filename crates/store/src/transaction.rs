@@ -212,9 +212,9 @@ impl Transaction {
 
     /// The times of these rows, as a set that is exact for the buckets of every aggregate over the table.
     pub fn touched(&self, table: &Table, batch: &RecordBatch) -> RangeSet {
-        let Some(hypertable) = &table.hypertable else { return RangeSet::all() };
-        let Some(columns) = unique::key_columns(batch, &[hypertable.time_column]) else { return RangeSet::all() };
-        RangeSet::from_times(times(&columns[0]).into_iter().flatten(), self.working.touch_grain(table.id))
+        let time = table.hypertable.as_ref().map(|h| h.time_column);
+        let column = time.and_then(|time| unique::key_columns(batch, &[time]));
+        self.working.touched_by(table, column.as_ref().map(|c| times(&c[0]).into_iter().flatten()))
     }
 
     /// Makes the changes visible to everyone.

@@ -10,10 +10,14 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use highwater_model::hypertable::{chunk_of, new_chunk_range};
 use highwater_model::{
-    CaggId, Catalog, CatalogChange, Chunk, ChunkId, Column, ColumnId, Lsn, Pending, RangeSet, Table, TableId, TimeRange,
+    CaggId, Catalog, CatalogChange, Chunk, ChunkId, Column, ColumnId, ContinuousAggregate, Lsn, Pending, RangeSet,
+    Table, TableId, TableKind, TimeRange,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Which times of which tables' rows a change touches, those of the rows that aggregates show included.
+pub type Touched = BTreeMap<TableId, RangeSet>;
 
 /// Buffered batches are joined up to this many rows, so that single-row inserts do not leave a scan with
 /// thousands of batches.
@@ -135,17 +139,34 @@ impl Version {
         })
     }
 
-    /// Applies a change that commits, or will commit, as `lsn`.
+    /// The times of rows, as a set that is exact for the buckets of every aggregate over their table. None of what
+    /// an aggregate keeps: its rows are replaced by settling its buckets.
+    ///
+    /// * `times` – the time of each row; `None` where rows have none.
+    pub fn touched_by(&self, table: &Table, times: Option<impl IntoIterator<Item = i64>>) -> RangeSet {
+        match (&table.kind, times) {
+            (TableKind::Materialization(_) | TableKind::FrozenBase(_), _) => RangeSet::empty(),
+            (_, None) => RangeSet::all(),
+            (_, Some(times)) => RangeSet::from_times(times, self.touch_grain(table.id)),
+        }
+    }
+
+    /// Applies a change that commits, or will commit, as `lsn`. Gives what it touches.
     ///
     /// # Errors
     /// [`crate::Error::Catalog`] when the catalog refuses it; the version is unchanged then.
-    pub fn apply(&mut self, op: &Op, segments: &dyn Fn(&crate::SegmentMeta) -> Result<Arc<Segment>>) -> Result<()> {
+    pub fn apply(
+        &mut self,
+        op: &Op,
+        segments: &dyn Fn(&crate::SegmentMeta) -> Result<Arc<Segment>>,
+    ) -> Result<Touched> {
+        let mut all = Touched::new();
         match op {
-            Op::Catalog(change) => self.apply_catalog(change)?,
+            Op::Catalog(change) => self.apply_catalog(change, &mut all)?,
             Op::Insert { table, rows, touched } => {
                 self.add_chunks_of(*table, rows);
                 self.change_table(*table, |data| data.add_rows(rows.clone()));
-                self.touch(*table, touched);
+                self.touch(*table, touched, &mut all);
             }
             Op::AddSegment { table, segment, touched } => {
                 let opened = segments(segment)?;
@@ -155,7 +176,7 @@ impl Version {
                     data.row_count += segment.row_count;
                     data.segments.push(opened);
                 });
-                self.touch(*table, touched);
+                self.touch(*table, touched, &mut all);
             }
             Op::Delete { table, ids, touched } => {
                 self.change_table(*table, |data| {
@@ -163,30 +184,45 @@ impl Version {
                     *Arc::make_mut(&mut data.deleted) |= &**ids;
                     data.forget_dead();
                 });
-                self.touch(*table, touched);
+                self.touch(*table, touched, &mut all);
             }
             Op::Truncate { table } => {
                 self.change_table(*table, |data| {
                     let dropped = std::mem::take(&mut data.dropped);
                     *data = TableData { dropped, epoch: data.epoch + 1, ..TableData::default() }
                 });
-                self.touch(*table, &RangeSet::all());
+                self.touch(*table, &RangeSet::all(), &mut all);
             }
             Op::DropChunks { table, ranges } => self.change_table(*table, |data| {
                 data.chunks.retain(|_, chunk| !ranges.covers(&chunk.range));
                 data.dropped = data.dropped.union(ranges);
             }),
-            Op::Settle { cagg, ranges, again, at } => self.change_cagg(*cagg, |data| {
-                data.pending.settle(ranges, again);
-                data.refreshed = data.refreshed.max(Some(*at));
-            }),
-            Op::Dirty { cagg, ranges } => self.change_cagg(*cagg, |data| data.pending.touch(ranges)),
+            Op::Settle { cagg, ranges, again, at } => {
+                self.change_cagg(*cagg, |data| {
+                    data.pending.settle(ranges, again);
+                    data.refreshed = data.refreshed.max(Some(*at));
+                });
+                // What a real-time aggregate shows is the same before and after.
+                if let Some(cagg) = self.catalog.caggs.get(cagg).filter(|c| c.materialized_only).cloned() {
+                    self.touch_shown(&cagg, ranges, &mut all);
+                }
+            }
+            Op::Dirty { cagg, ranges } => {
+                self.change_cagg(*cagg, |data| data.pending.touch(ranges));
+                if let Some(cagg) = self.catalog.caggs.get(cagg).filter(|c| !c.materialized_only).cloned() {
+                    self.touch_shown(&cagg, ranges, &mut all);
+                }
+            }
             Op::Freeze { cagg, ranges } => self.change_cagg(*cagg, |data| data.frozen = data.frozen.union(ranges)),
         }
-        Ok(())
+        Ok(all)
     }
 
-    fn apply_catalog(&mut self, change: &CatalogChange) -> Result<()> {
+    fn apply_catalog(&mut self, change: &CatalogChange, all: &mut Touched) -> Result<()> {
+        let before = match change {
+            CatalogChange::PutCagg(cagg) => self.catalog.caggs.get(&cagg.id).cloned(),
+            _ => None,
+        };
         Arc::make_mut(&mut self.catalog).apply(change)?;
         match change {
             CatalogChange::PutTable(table) => {
@@ -204,9 +240,15 @@ impl Version {
             _ => {}
         }
         match change {
-            CatalogChange::PutTable(table) => self.cut_existing_rows(table),
-            _ => Ok(()),
+            CatalogChange::PutTable(table) => self.cut_existing_rows(table)?,
+            CatalogChange::PutCagg(cagg) if before.is_some_and(|b| b.materialized_only != cagg.materialized_only) => {
+                // It begins or ends to show what is pending.
+                let pending = self.cagg(cagg.id).pending.ranges().clone();
+                self.touch_shown(cagg, &pending, all);
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     /// A table that becomes a hypertable with rows in it gets the chunks of these rows.
@@ -240,17 +282,32 @@ impl Version {
         }
     }
 
-    /// Makes touched times pending in every aggregate over the table. An aggregate that merely joins
-    /// the table does not know which of its times a row reaches, so all of them.
-    fn touch(&mut self, table: TableId, touched: &RangeSet) {
+    /// Makes touched times pending in every aggregate over the table, and in those over what shows them at once; see
+    /// [`highwater_model::hierarchy`]. An aggregate that merely joins the table does not know which of its times a
+    /// row reaches, so all of them.
+    fn touch(&mut self, table: TableId, times: &RangeSet, all: &mut Touched) {
+        let known = all.entry(table).or_default();
+        *known = known.union(times);
         let catalog = self.catalog.clone();
         for cagg in catalog.caggs.values() {
-            if cagg.source == table && !touched.is_empty() {
-                self.change_cagg(cagg.id, |data| data.pending.touch(touched));
-            } else if cagg.joined.contains(&table) {
-                self.change_cagg(cagg.id, |data| data.pending.touch(&RangeSet::all()));
+            let reached = match cagg.source == table {
+                true => times.clone(),
+                false if cagg.joined.contains(&table) => RangeSet::all(),
+                false => continue,
+            };
+            if reached.is_empty() {
+                continue;
+            }
+            self.change_cagg(cagg.id, |data| data.pending.touch(&reached));
+            if !cagg.materialized_only && catalog.children(cagg).next().is_some() {
+                self.touch_shown(cagg, &reached, all);
             }
         }
+    }
+
+    /// Makes pending, in the aggregates over an aggregate, what it shows of the buckets that `times` reach.
+    fn touch_shown(&mut self, cagg: &ContinuousAggregate, times: &RangeSet, all: &mut Touched) {
+        self.touch(cagg.materialization, &cagg.bucket.starts(times), all);
     }
 
     fn add_chunks_of(&mut self, table: TableId, rows: &Rows) {

@@ -4,7 +4,7 @@ use super::{Arguments, Rows, chunk_width, chunked, instant_of, interval_of, lite
 use crate::error::{Error, Notice, Result};
 use crate::parse;
 use crate::query::Planner;
-use crate::refresh;
+use crate::refresh::{self, Refresher};
 use crate::work::Work;
 use crate::{define, realtime};
 use arrow::array::RecordBatch;
@@ -128,7 +128,7 @@ pub async fn drop(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
             .hint("Use older_than and newer_than."));
     }
     let chunks = chosen(work, &table, arguments).await?;
-    drop_chunks(work, &table, cagg.as_deref(), &chunks).await?;
+    drop_chunks(work, &table, cagg.as_ref(), &chunks).await?;
     Ok(chunks.iter().map(|c| vec![literal(&chunk_name(&table, c))]).collect())
 }
 
@@ -139,27 +139,57 @@ pub async fn drop(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
 /// freeze    merge the partial states of the dropped rows into the frozen base
 /// drop      delete the rows, touching nothing
 /// ```
+///
+/// An aggregate goes on showing what was frozen, so aggregates over it notice nothing. When its own chunks are dropped,
+/// with what was frozen of them, they are what is settled and frozen.
 pub async fn drop_chunks(
     work: &mut Work,
     table: &Arc<Table>,
-    cagg: Option<&ContinuousAggregate>,
+    cagg: Option<&Arc<ContinuousAggregate>>,
     chunks: &[Chunk],
 ) -> Result<()> {
     let ranges: RangeSet = chunks.iter().map(|c| c.range).collect();
     if ranges.is_empty() {
         return Ok(());
     }
-    if cagg.is_none() {
-        let over: Vec<_> = work.transaction.version().catalog().caggs_over(table.id).cloned().collect();
-        for cagg in over {
-            settle(work, &cagg, &ranges).await?;
-            freeze(work, &cagg, &ranges).await?;
-        }
+    let over: Vec<_> = work.transaction.version().catalog().caggs_over(table.id).cloned().collect();
+    if let Some(cagg) = cagg.filter(|_| !over.is_empty()) {
+        refuse_rows_below(work, cagg, &ranges).await?;
+        settle(work, cagg, &ranges).await?;
+    }
+    for cagg in over {
+        settle(work, &cagg, &ranges).await?;
+        freeze(work, &cagg, &ranges).await?;
+    }
+    if let Some(cagg) = cagg {
+        let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
+        let frozen = frozen.ok_or_else(|| Error::internal("an aggregate has a frozen base"))?;
+        let ids = refresh::ids_within(&work.planner(), &frozen, &ranges).await?;
+        work.transaction.delete(frozen.id, ids, RangeSet::empty())?;
     }
     let planner = work.planner();
     let ids = refresh::ids_within(&planner, table, &ranges).await?;
     work.transaction.delete(table.id, ids, RangeSet::empty())?;
     work.transaction.drop_chunks(table.id, ranges)?;
+    Ok(())
+}
+
+/// Refuses to drop chunks of an aggregate that others are over while its source has rows of these times: it would
+/// show their buckets again when one of them changes, and those over it would count them twice.
+async fn refuse_rows_below(work: &Work, cagg: &Arc<ContinuousAggregate>, ranges: &RangeSet) -> Result<()> {
+    let catalog = work.transaction.version().catalog();
+    let mut times = ranges.clone();
+    for level in std::iter::once(cagg.clone()).chain(catalog.ancestors(cagg)) {
+        times = level.bucket.starting(&times);
+        let source = catalog.tables.get(&level.source).ok_or_else(|| Error::internal("an aggregate has a source"))?;
+        if refresh::ids_within(&work.planner(), source, &times).await?.is_empty() {
+            continue;
+        }
+        let (name, top) = (catalog.parent(&level).map_or(&source.name, |parent| &parent.name), &cagg.name);
+        return Err(Error::new("55000", format!("cannot drop chunks of \"{top}\" before those of \"{name}\""))
+            .detail(format!("\"{name}\" still has rows of these times, and other aggregates are over \"{top}\"."))
+            .hint(format!("Drop the chunks of \"{name}\" first.")));
+    }
     Ok(())
 }
 
@@ -173,7 +203,8 @@ async fn settle(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &Range
     if buckets.is_empty() {
         return Ok(());
     }
-    refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, cagg, &buckets).await?;
+    let refresher = Refresher { engine: &work.engine, settings: &work.settings, user: &work.user };
+    refresher.settle(&mut work.transaction, cagg, &buckets).await?;
     work.notice(Notice::new(format!("refreshed continuous aggregate \"{}\" before dropping its rows", cagg.name)));
     Ok(())
 }
@@ -181,7 +212,7 @@ async fn settle(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &Range
 /// Adds the partial states of the rows in the ranges to the frozen base.
 async fn freeze(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &RangeSet) -> Result<()> {
     let planner = work.planner();
-    let (_, partial) = realtime::partial(&planner, cagg, ranges)?;
+    let partial = realtime::partial(&planner, cagg, ranges)?;
     let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
     let frozen = frozen.ok_or_else(|| Error::internal("an aggregate has a frozen base"))?;
     let states: Vec<RecordBatch> = planner.run(partial, &[]).await?.try_collect().await?;

@@ -174,7 +174,7 @@ pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
         (ScalarValue::IntervalMonthDayNano(_) | ScalarValue::Utf8(_), false) => Offset::Interval(interval_of(value)?),
         (other, true) => {
             let source = match &cagg {
-                Some(cagg) => work.transaction.version().catalog().tables.get(&cagg.source).cloned(),
+                Some(cagg) => work.transaction.version().catalog().root(cagg).cloned(),
                 None => Some(table.clone()),
             };
             let has_now = source.is_some_and(|t| t.hypertable.as_ref().is_some_and(|h| h.integer_now.is_some()));

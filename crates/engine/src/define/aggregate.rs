@@ -1,20 +1,21 @@
 //! CREATE, ALTER and DROP of continuous aggregates.
 
-use super::done;
 use super::hypertable::next_number;
+use super::{dependents, done};
 use crate::definition::{Definition, Role};
 use crate::error::{Error, Notice, Result};
 use crate::parse::{AlterView, CreateMaterializedView, Options, ident, name_parts};
 use crate::query::Relation;
-use crate::refresh::{self, Choice};
+use crate::refresh::{self, Choice, Refresher};
 use crate::session::Outcome;
 use crate::work::Work;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::sql::sqlparser::ast::{self, Expr, GroupByExpr, SelectItem, SetExpr, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{self, Expr, SelectItem, SetExpr, Visit, Visitor};
+use highwater_model::hierarchy::Unfit;
 use highwater_model::hypertable::Hypertable;
 use highwater_model::{
     CaggId, CatalogChange, Column, ColumnId, ContinuousAggregate, Table, TableId, TableKind, TimeRange,
 };
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -42,16 +43,33 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     let mut query = create.query.as_ref().clone();
     name_outputs(&mut query, &create.columns)?;
     let query = query.to_string();
-    let (source, joined) = sources(work, &create.query)?;
+    refuse_form(&create.query)?;
+    let planner = work.planner();
+    let definition = Definition::new(&planner, &query)?;
+    let catalog = work.transaction.version().catalog().clone();
+    let inputs = definition.inputs();
+    let source = catalog.tables.get(&inputs.source).cloned();
+    let source = source.ok_or_else(|| Error::internal("a definition has a source"))?;
+    let mut joined: BTreeSet<TableId> = inputs.joined.clone();
+    joined.extend(views_in(work, &create.query)?);
     let hypertable = source.hypertable.as_ref().expect("sources are hypertables");
-    if hypertable.time_type.is_integer() && hypertable.integer_now.is_none() {
-        return Err(Error::unsupported(format!("custom time function required on hypertable \"{}\"", source.name))
+    let bucket = definition.bucket_spec(hypertable.time_type)?;
+    let parent = catalog.kept_by(source.id).cloned();
+    if let Some(parent) = &parent {
+        bucket.fits_over(&parent.bucket).map_err(|unfit| {
+            let (own, others) = (bucket.width_display(), parent.bucket.width_display());
+            let names = (format!("{schema}.{name}"), format!("{}.{}", parent.schema, parent.name));
+            unfit_error(unfit, (&names.0, &own), (&names.1, &others))
+        })?;
+    }
+    let root = parent.as_ref().and_then(|parent| catalog.root(parent)).unwrap_or(&source);
+    if hypertable.time_type.is_integer() && root.hypertable.as_ref().is_none_or(|h| h.integer_now.is_none()) {
+        return Err(Error::unsupported(format!("custom time function required on hypertable \"{}\"", root.name))
             .detail("An integer-based hypertable requires a custom time function to support continuous aggregates.")
             .hint("Set a custom time function on the hypertable."));
     }
-    let planner = work.planner();
-    let definition = Definition::new(&planner, &query, source.id)?;
-    let bucket = definition.bucket_spec(hypertable.time_type)?;
+    // What keeps an aggregate has wide chunks already.
+    let factor = if parent.is_some() { 1 } else { CHUNK_FACTOR };
     let columns = definition.columns()?;
     let id = CaggId(work.engine.store.take_oid());
     let kept = |name: String,
@@ -70,7 +88,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
             number,
             time_column,
             time_type: hypertable.time_type,
-            chunk_interval: hypertable.chunk_interval.saturating_mul(CHUNK_FACTOR),
+            chunk_interval: hypertable.chunk_interval.saturating_mul(factor),
             integer_now: None,
             segment_by,
         }),
@@ -118,7 +136,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         search_path: work.settings.search_path(&work.user),
         time_zone: work.settings.time_zone().to_owned(),
         source: source.id,
-        joined,
+        joined: joined.into_iter().collect(),
         bucket,
         materialization: materialization.id,
         frozen_base: frozen_base.id,
@@ -140,18 +158,38 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     work.change(CatalogChange::PutTable(Arc::new(frozen_base)))?;
     work.change(CatalogChange::PutCagg(cagg.clone()))?;
     if create.with_data {
-        let ranges = refresh::plan(work.transaction.version(), &cagg, TimeRange::ALL, Choice::Pending);
-        if ranges.is_empty() {
-            work.notice(refresh::up_to_date(&cagg));
-        } else {
-            work.notice(
-                Notice::new(format!("refreshing continuous aggregate \"{}\"", cagg.name))
-                    .hint("Use WITH NO DATA if you do not want to refresh the continuous aggregate on creation."),
-            );
-            refresh::replace(&work.engine, &mut work.transaction, &work.settings, &work.user, &cagg, &ranges).await?;
-        }
+        let refresher = Refresher { engine: &work.engine, settings: &work.settings, user: &work.user };
+        let refreshed = refresher.run_in(&mut work.transaction, &cagg, TimeRange::ALL, Choice::Pending).await?;
+        work.notice(match refreshed.is_nothing() {
+            true => refresh::up_to_date(&cagg),
+            false => Notice::new(format!("refreshing continuous aggregate \"{}\"", cagg.name))
+                .hint("Use WITH NO DATA if you do not want to refresh the continuous aggregate on creation."),
+        });
     }
     done("CREATE MATERIALIZED VIEW")
+}
+
+/// What to say of a bucket that cannot be made of its parent's.
+///
+/// * `own`, `parent` – names and widths.
+fn unfit_error(unfit: Unfit, own: (&str, &str), parent: (&str, &str)) -> Error {
+    let widths = |should: &str| {
+        let ((own, width), (parent, of)) = (own, parent);
+        format!(
+            "Time bucket width of \"{own}\" [{width}] should be {should} the time bucket width of \"{parent}\" [{of}]."
+        )
+    };
+    let same = |what: &str| format!("The {what} of \"{}\" and \"{}\" should be the same.", own.0, parent.0);
+    Error::unsupported(unfit.to_string()).detail(match unfit {
+        Unfit::FixedOverVariable => {
+            format!("Buckets of \"{}\" differ in length, so no fixed width is made of them.", parent.0)
+        }
+        Unfit::Narrower => widths("greater or equal than"),
+        Unfit::NoMultiple => widths("multiple of"),
+        Unfit::Origin => same("time origin"),
+        Unfit::Offset => same("time offset"),
+        Unfit::Zone => same("time zone"),
+    })
 }
 
 /// The options of an aggregate.
@@ -207,12 +245,9 @@ fn name_outputs(query: &mut ast::Query, names: &[ast::Ident]) -> Result<()> {
     Ok(())
 }
 
-/// The hypertable that a definition buckets, and the other tables it reads.
-fn sources(work: &Work, query: &ast::Query) -> Result<(Arc<Table>, Vec<TableId>)> {
+/// Refuses what no definition may have, whatever it reads.
+fn refuse_form(query: &ast::Query) -> Result<()> {
     let invalid = |detail: &str| Error::unsupported("invalid continuous aggregate view").detail(detail);
-    if query.with.is_some() {
-        return Err(invalid("CTEs are not supported in a continuous aggregate.").hint("Write the query without WITH."));
-    }
     if query.limit_clause.is_some() || query.fetch.is_some() {
         return Err(invalid("LIMIT and OFFSET are not supported in a continuous aggregate."));
     }
@@ -222,50 +257,38 @@ fn sources(work: &Work, query: &ast::Query) -> Result<(Arc<Table>, Vec<TableId>)
     if select.distinct.is_some() {
         return Err(invalid("DISTINCT is not supported in a continuous aggregate."));
     }
-    let grouped = match &select.group_by {
-        GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
-        GroupByExpr::All(_) => false,
-    };
-    if !grouped {
-        return Err(invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."));
-    }
-    let mut tables = Vec::new();
-    let factors =
-        select.from.iter().flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
-    for factor in factors {
-        match factor {
-            TableFactor::Table { name, args: None, .. } => tables.push(work.resolve(&name_parts(name))?),
-            _ => return Err(invalid("Subqueries and functions in FROM are not supported in a continuous aggregate.")),
-        }
-    }
     let mut subqueries = Subqueries(0);
-    let _ = Visit::visit(&select.as_ref().clone(), &mut subqueries);
+    let _ = Visit::visit(query, &mut subqueries);
     if subqueries.0 > 0 {
-        return Err(invalid("Subqueries are not supported in a continuous aggregate."));
+        return Err(invalid("Subqueries in expressions are not supported in a continuous aggregate.")
+            .hint("Join what they read."));
     }
-    let mut source: Option<Arc<Table>> = None;
-    let mut joined = Vec::new();
-    for relation in tables {
-        match relation {
-            Relation::Cagg(_) => {
-                return Err(Error::unsupported("continuous aggregates on continuous aggregates are not supported")
-                    .hint("Bucket the hypertable itself."));
+    Ok(())
+}
+
+/// The views that a query reads, and those that these read.
+fn views_in(work: &Work, query: &ast::Query) -> Result<BTreeSet<TableId>> {
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![Box::new(query.clone())];
+    while let Some(query) = waiting.pop() {
+        let mut views = Vec::new();
+        let _: ControlFlow<()> = ast::visit_relations(query.as_ref(), |name| {
+            if let Ok(Relation::Table(table)) = work.resolve(&name_parts(name))
+                && matches!(table.kind, TableKind::View(_))
+            {
+                views.push(table);
             }
-            Relation::Table(table) if matches!(table.kind, TableKind::View(_)) => {
-                return Err(invalid("Views are not supported in FROM of a continuous aggregate."));
+            ControlFlow::Continue(())
+        });
+        for view in views {
+            if let TableKind::View(text) = &view.kind
+                && found.insert(view.id)
+            {
+                waiting.push(crate::parse::parse_query(text)?);
             }
-            Relation::Table(table) if table.hypertable.is_some() && source.is_none() => source = Some(table),
-            Relation::Table(table) if table.hypertable.is_some() => {
-                return Err(invalid("Only one hypertable is allowed in a continuous aggregate."));
-            }
-            Relation::Table(table) => joined.push(table.id),
         }
     }
-    let source = source.ok_or_else(|| {
-        Error::unsupported("invalid continuous aggregate view")
-            .detail("At least one hypertable should be used in the view definition.")
-    })?;
-    Ok((source, joined))
+    Ok(found)
 }
 
 struct Subqueries(usize);
@@ -300,6 +323,7 @@ pub fn alter_aggregate(
         Err(e) => return Err(e),
     };
     let mut changed = cagg.as_ref().clone();
+    let mut columns = false;
     match action {
         AlterView::Set(options) => {
             let read = AggregateOptions::read(options)?;
@@ -321,6 +345,7 @@ pub fn alter_aggregate(
             }
             let output = changed.outputs.iter_mut().find(|(name, _)| *name == from);
             output.ok_or_else(|| Error::no_column(&from))?.0 = to;
+            columns = true;
         }
         AlterView::SetSchema(schema) => {
             let schema = ident(schema);
@@ -331,93 +356,12 @@ pub fn alter_aggregate(
         }
         AlterView::Owner => {}
     }
+    let new_name = (changed.schema.clone(), changed.name.clone());
+    if columns {
+        dependents::keep_columns(work, &cagg)?;
+    } else if new_name != (cagg.schema.clone(), cagg.name.clone()) {
+        dependents::rename(work, &Relation::Cagg(cagg), &new_name)?;
+    }
     work.change(CatalogChange::PutCagg(Arc::new(changed)))?;
     done("ALTER MATERIALIZED VIEW")
-}
-
-/// Drops an aggregate, what it keeps and its policies.
-pub fn drop_aggregate(work: &mut Work, cagg: &Arc<ContinuousAggregate>, _cascade: bool) -> Result<()> {
-    let jobs: Vec<_> = work
-        .transaction
-        .version()
-        .catalog()
-        .jobs
-        .values()
-        .filter(|job| match &job.action {
-            highwater_model::job::Action::Refresh { cagg: of, .. } => *of == cagg.id,
-            highwater_model::job::Action::Retention { table, .. } => *table == cagg.materialization,
-            highwater_model::job::Action::Procedure { .. } => false,
-        })
-        .map(|job| job.id)
-        .collect();
-    for job in jobs {
-        work.change(CatalogChange::DropJob(job))?;
-    }
-    work.change(CatalogChange::DropCagg(cagg.id))?;
-    work.change(CatalogChange::DropTable(cagg.materialization))?;
-    work.change(CatalogChange::DropTable(cagg.frozen_base))
-}
-
-/// Refuses to change a column that an aggregate's definition names.
-pub fn refuse_if_used(work: &Work, table: &Table, column: &str, what: &str) -> Result<()> {
-    let catalog = work.transaction.version().catalog();
-    for cagg in catalog.caggs.values().filter(|c| c.source == table.id || c.joined.contains(&table.id)) {
-        let planner = work.planner().with_search_path(&cagg.search_path);
-        let plan = planner.plan_query(&*crate::parse::parse_query(&cagg.query)?, &[])?;
-        let mut used = false;
-        plan.apply(|node| {
-            used |= node.expressions().iter().any(|e| e.column_refs().iter().any(|c| c.name == column));
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        if used {
-            return Err(Error::new(
-                "2BP01",
-                format!("cannot {what} column {column} of table {} because other objects depend on it", table.name),
-            )
-            .detail(format!("view {} depends on column {column} of table {}", cagg.name, table.name))
-            .hint("Drop the continuous aggregate first."));
-        }
-    }
-    Ok(())
-}
-
-/// Lets the definitions over a table follow its new name.
-pub fn rename_source(work: &mut Work, old: &Table, new: &Table) -> Result<()> {
-    struct Rename<'a>(&'a Table, &'a Table);
-    impl ast::VisitorMut for Rename<'_> {
-        type Break = ();
-        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-            if let TableFactor::Table { name, alias, .. } = factor
-                && name_parts(name).last() == Some(&self.0.name)
-            {
-                alias.get_or_insert_with(|| ast::TableAlias {
-                    explicit: true,
-                    name: ast::Ident::with_quote('"', &self.0.name),
-                    columns: vec![],
-                    at: None,
-                });
-                *name = ast::ObjectName::from(vec![
-                    ast::Ident::with_quote('"', &self.1.schema),
-                    ast::Ident::with_quote('"', &self.1.name),
-                ]);
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let over: Vec<_> = work
-        .transaction
-        .version()
-        .catalog()
-        .caggs
-        .values()
-        .filter(|c| c.source == old.id || c.joined.contains(&old.id))
-        .cloned()
-        .collect();
-    for cagg in over {
-        let mut query = crate::parse::parse_query(&cagg.query)?;
-        let _ = ast::VisitMut::visit(query.as_mut(), &mut Rename(old, new));
-        let changed = ContinuousAggregate { query: query.to_string(), ..cagg.as_ref().clone() };
-        work.change(CatalogChange::PutCagg(Arc::new(changed)))?;
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP TABLE and INDEX.
 
-use super::{aggregate, done, hypertable, rules, sequence};
+use super::{dependents, done, hypertable, rules, sequence};
 use crate::convert;
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, Options, ident};
@@ -436,7 +436,8 @@ pub fn set_schema(work: &mut Work, name: &ast::ObjectName, schema: &ast::Ident) 
         return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
     }
     let changed = Table { schema, ..table.as_ref().clone() };
-    aggregate::rename_source(work, &table, &changed)?;
+    let new_name = (changed.schema.clone(), changed.name.clone());
+    dependents::rename(work, &Relation::Table(table.clone()), &new_name)?;
     work.change(CatalogChange::PutTable(Arc::new(changed)))?;
     done("ALTER TABLE")
 }
@@ -547,7 +548,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     return Err(Error::new("42P16", "cannot drop column named in partition key")
                         .hint("Cannot drop column that is a hypertable partitioning (space or time) dimension."));
                 }
-                aggregate::refuse_if_used(work, table, &name, "drop")?;
+                dependents::refuse_if_used(work, table, &name, "drop")?;
                 rules::drop_column(&mut changed_rules, table, column)?;
                 let id = column.id;
                 let owned: Vec<u32> = {
@@ -569,7 +570,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     format!("column \"{new}\" of relation \"{}\" already exists", table.name),
                 ));
             }
-            aggregate::refuse_if_used(work, table, &old, "rename")?;
+            dependents::refuse_if_used(work, table, &old, "rename")?;
             let column = changed.columns.iter_mut().find(|c| c.name == old).ok_or_else(|| Error::no_column(&old))?;
             let id = column.id;
             column.name = new.clone();
@@ -586,7 +587,8 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             if work.transaction.version().catalog().is_taken(&changed.schema, &changed.name) {
                 return Err(Error::new("42P07", format!("relation \"{}\" already exists", changed.name)));
             }
-            aggregate::rename_source(work, table, &changed)?;
+            let new_name = (changed.schema.clone(), changed.name.clone());
+            dependents::rename(work, &Relation::Table(table.clone()), &new_name)?;
         }
         AlterTableOperation::AlterColumn { column_name, op } => {
             let name = ident(column_name);
@@ -726,7 +728,7 @@ async fn change_type(
     if table.hypertable.as_ref().is_some_and(|h| h.time_column == old.id) {
         return Err(Error::unsupported(format!("cannot change the type of time column \"{name}\" of a hypertable")));
     }
-    aggregate::refuse_if_used(work, table, name, "change the type of")?;
+    dependents::refuse_if_used(work, table, name, "change the type of")?;
     let mut changed = table.as_ref().clone();
     let id = ColumnId(changed.next_column);
     changed.next_column += 1;
@@ -763,59 +765,13 @@ async fn write_again(work: &mut Work, table: &Table, changed: &Arc<Table>, given
     Ok(())
 }
 
-/// The views that read a table or view.
-fn views_over(work: &Work, table: &Table) -> Result<Vec<Arc<Table>>> {
-    let mut views = Vec::new();
-    for view in work.transaction.version().catalog().tables.values() {
-        let TableKind::View(query) = &view.kind else { continue };
-        let query = parse::parse_query(query)?;
-        let reads = ast::visit_relations(query.as_ref(), |name| match work.resolve(&parse::name_parts(name)) {
-            Ok(Relation::Table(found)) if found.id == table.id => std::ops::ControlFlow::Break(()),
-            _ => std::ops::ControlFlow::Continue(()),
-        });
-        if reads.is_break() && view.id != table.id {
-            views.push(view.clone());
-        }
-    }
-    Ok(views)
-}
-
-/// Drops a table or view, and with `cascade` the aggregates over it.
+/// Drops a table or view, and with `cascade` what is defined over it.
 pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<()> {
-    let catalog = work.transaction.version().catalog().clone();
-    let over: Vec<_> =
-        catalog.caggs.values().filter(|c| c.source == table.id || c.joined.contains(&table.id)).cloned().collect();
-    if !over.is_empty() && !cascade {
-        let names: Vec<String> =
-            over.iter().map(|c| format!("view {} depends on table {}", c.name, table.name)).collect();
-        return Err(Error::new(
-            "2BP01",
-            format!("cannot drop table {} because other objects depend on it", table.name),
-        )
-        .detail(names.join("\n"))
-        .hint("Use DROP ... CASCADE to drop the dependent objects too."));
-    }
-    let views = views_over(work, table)?;
-    if !views.is_empty() && !cascade {
-        let kind = if matches!(table.kind, TableKind::View(_)) { "view" } else { "table" };
-        let names: Vec<String> =
-            views.iter().map(|v| format!("view {} depends on {kind} {}", v.name, table.name)).collect();
-        return Err(Error::new(
-            "2BP01",
-            format!("cannot drop {kind} {} because other objects depend on it", table.name),
-        )
-        .detail(names.join("\n"))
-        .hint("Use DROP ... CASCADE to drop the dependent objects too."));
-    }
-    for view in views {
-        if work.transaction.version().catalog().tables.contains_key(&view.id) {
-            drop_table(work, &view, true)?;
-        }
-    }
-    for cagg in over {
-        aggregate::drop_aggregate(work, &cagg, true)?;
-    }
-    let jobs: Vec<_> = catalog
+    dependents::drop_over(work, &Relation::Table(table.clone()), cascade)?;
+    let jobs: Vec<_> = work
+        .transaction
+        .version()
+        .catalog()
         .jobs
         .values()
         .filter(|j| matches!(j.action, highwater_model::job::Action::Retention { table: t, .. } if t == table.id))

@@ -8,10 +8,11 @@
 //! the others                                  their input
 //! ```
 
-use crate::Result;
 use crate::function::aggregate::{first_last, histogram};
+use crate::rollup::state_name;
 use crate::state::pair::Pair;
 use crate::state::{aggregate, collect, pair, points, stats, value};
+use crate::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::session_state::SessionState;
@@ -20,6 +21,7 @@ use datafusion::functions::core::get_field;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
+use highwater_model::CaggId;
 use highwater_store::schema::{arrow_type, column_type};
 use std::sync::Arc;
 
@@ -29,9 +31,33 @@ pub struct State {
     pub source: Source,
     /// Names of its columns in a partial, and their types.
     pub columns: Vec<(String, DataType)>,
+    /// The states that the rows have already, if they are the rows of a parent.
+    pub merges: Option<Merges>,
 }
 
+/// A state of another aggregate, whose rows are merged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merges {
+    /// The aggregate.
+    pub cagg: CaggId,
+    /// Which of its states.
+    pub state: usize,
+    /// Which rows count.
+    pub filter: Option<Box<Expr>>,
+}
+
+/// The name of a state's column, as one of the state with another number.
+pub fn renumbered(name: &str, i: usize) -> String {
+    // "_state_0_mean" in four parts.
+    let component = name.splitn(4, '_').nth(3).unwrap_or_default();
+    format!("{STATE}{i}_{component}")
+}
+
+/// What the names of states' columns begin with.
+const STATE: &str = "_state_";
+
 /// What a state is of, and so what it consists of.
+#[derive(Clone)]
 pub enum Source {
     /// `count(*)` or `count(x)` of something that is no number.
     Count(AggregateFunction),
@@ -125,7 +151,11 @@ impl State {
     pub fn name_columns(&mut self, i: usize, input: &DFSchema) -> Result<()> {
         // One string type everywhere, so that what is kept is what is computed.
         let kept = |t: DataType| column_type(&t).map_or(t, |t| arrow_type(&t));
-        let column = |name: &str, t: DataType| (format!("_state_{i}_{name}"), t);
+        let column = |name: &str, t: DataType| (format!("{STATE}{i}_{name}"), t);
+        if self.merges.is_some() {
+            self.columns.iter_mut().for_each(|(name, _)| *name = renumbered(name, i));
+            return Ok(());
+        }
         self.columns = match &self.source {
             Source::Count(_) => vec![column("n", DataType::Int64)],
             Source::Stats { needs, data_type, .. } => stats::components(data_type, *needs)
@@ -148,6 +178,20 @@ impl State {
 
     /// The aggregate over rows that gives the state.
     pub fn partial(&self) -> Result<Expr> {
+        if let Some(Merges { cagg, state, filter }) = &self.merges {
+            let there = |(name, t): &(String, DataType)| (state_name(*cagg, &renumbered(name, *state)), t.clone());
+            let columns = self.columns.iter().map(there).collect();
+            let Expr::AggregateFunction(mut merge) =
+                (State { source: self.source.clone(), columns, merges: None }).merge()
+            else {
+                return Err(Error::internal("states are merged by an aggregate"));
+            };
+            merge.params.filter = match (merge.params.filter.take(), filter) {
+                (Some(own), Some(filter)) => Some(Box::new(own.and(filter.as_ref().clone()))),
+                (own, filter) => own.or(filter.clone()),
+            };
+            return Ok(Expr::AggregateFunction(merge));
+        }
         Ok(match &self.source {
             Source::Count(call) | Source::Fold(call, _) => Expr::AggregateFunction(call.clone()),
             Source::Stats { argument, filter, needs, .. } => {

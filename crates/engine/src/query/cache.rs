@@ -79,7 +79,7 @@ impl Read {
         let version = planner.version();
         let definition = version.catalog().caggs.get(&cagg)?;
         let frozen = version.cagg(cagg).frozen.clone();
-        Some(Read { cagg, dirty: realtime::dirty(planner, definition), frozen })
+        Some(Read { cagg, dirty: realtime::dirty(version, definition), frozen })
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! The batches are those of the refresh itself, in its order: each is one commit.
 
-use super::{Choice, batches, plan};
+use super::{Choice, batches, chain, rows_within, work};
 use crate::Result;
 use crate::realtime::occupied;
 use arrow::array::{Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray};
@@ -40,7 +40,7 @@ pub fn columns() -> SchemaRef {
 /// * `rate` – rows a second that the last refresh went through, if there was one.
 pub fn explain(
     version: &Version,
-    cagg: &ContinuousAggregate,
+    cagg: &Arc<ContinuousAggregate>,
     window: TimeRange,
     choice: Choice,
     zone: &Zone,
@@ -51,26 +51,30 @@ pub fn explain(
     let reasons =
         [("never materialized", aligned(&cagg.bucket, &never)), ("changed", aligned(&cagg.bucket, &invalidated))];
     // Where there is no row and nothing is kept, there is nothing to be done.
-    let planned = plan(version, cagg, window, choice).intersect(&occupied(version, cagg));
-    let source = version.catalog().tables.get(&cagg.source);
-    let rows_of = |range| source.map_or(0, |source| version.table(cagg.source).rows_within(source, range));
+    let chain = chain(version, cagg);
+    let mut work = work(version, &chain, window, choice);
+    for (cagg, buckets) in chain.iter().zip(&mut work) {
+        *buckets = buckets.intersect(&occupied(version, cagg));
+    }
+    let otherwise = if choice == Choice::Force { "forced" } else { "changed below" };
     let shown = |t: i64| match cagg.bucket.time_type.is_integer() {
         true => t.to_string(),
         false => format_timestamptz(t, zone),
     };
     let mut lines = Vec::new();
-    for (number, batch) in batches(version, cagg, &planned).iter().rev().enumerate() {
+    for (number, batch) in batches(version, &chain, &work).iter().rev().enumerate() {
         let mut rest = batch.clone();
         let mut parts = Vec::new();
         for (reason, ranges) in &reasons {
             parts.extend(rest.intersect(ranges).iter().map(|range| (range, *reason)));
             rest = rest.subtract(ranges);
         }
-        parts.extend(rest.iter().map(|range| (range, "forced")));
+        parts.extend(rest.iter().map(|range| (range, otherwise)));
         parts.sort_by_key(|(range, _)| range.start);
         lines.extend(parts.into_iter().map(|(range, reason)| (number as i64 + 1, range, reason)));
     }
-    let rows: Vec<u64> = lines.iter().map(|(_, range, _)| rows_of(*range)).collect();
+    let rows: Vec<u64> =
+        lines.iter().map(|(_, range, _)| rows_within(version, cagg, &RangeSet::from(*range))).collect();
     let time = |rows: &u64| {
         let rate = rate.filter(|rate| *rate > 0.0)?;
         // Shown in microseconds, as PostgreSQL does.

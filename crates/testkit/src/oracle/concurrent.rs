@@ -12,12 +12,12 @@
 //! after a refresh so do all.
 
 use super::calendar::{DAY, HOUR, MINUTE};
-use super::definition::{Aggregate, Condition, Row, Table, TimeKind};
+use super::definition::{Aggregate, Condition, Row, Table, TimeKind, by_group};
 use super::generate::{self, KEYS};
 use super::history::{Action, Selection, Set};
 use super::random::Random;
 use super::run::{compare_kept, compare_shown, open, query};
-use super::shadow::{Change, Now, Prediction, Shadow};
+use super::shadow::{Change, Kept, Now, Prediction, Shadow};
 use super::value::Value;
 use highwater::{Instance, Session};
 use highwater_store::disk::Faulty;
@@ -58,9 +58,13 @@ async fn play(seed: u64) -> Result<usize, String> {
     for sql in tables[0].create(0) {
         query(&mut observer, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
     }
-    let mut aggregates = Vec::new();
-    for i in 0..3 {
-        let aggregate = Arc::new(generate::aggregate(&mut random, format!("by_{i}"), 0, TimeKind::Timestamptz, 0));
+    let mut aggregates: Vec<Arc<Aggregate>> = Vec::new();
+    for i in 0..5 {
+        // The last two are over others.
+        let aggregate = Arc::new(match i {
+            0..3 => generate::aggregate(&mut random, format!("by_{i}"), 0, TimeKind::Timestamptz, 0),
+            _ => generate::aggregate_over(&mut random, format!("by_{i}"), &aggregates[i - 2]),
+        });
         let sql = aggregate.create("readings", false, false);
         query(&mut observer, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
         aggregates.push(aggregate);
@@ -117,7 +121,7 @@ async fn play(seed: u64) -> Result<usize, String> {
 async fn compare(shadow: &Shadow, store: &Arc<Store>, session: &mut Session) -> Result<(), String> {
     compare_kept(shadow, &store.snapshot())?;
     for state in shadow.aggregates.values() {
-        compare_shown(session, &state.definition, &state.truth(&shadow.tables[0]), 1).await?;
+        compare_shown(session, &state.definition, &shadow.truth(state, &Kept::new()), 1).await?;
     }
     Ok(())
 }
@@ -297,7 +301,7 @@ async fn read(instance: &Arc<Instance>, aggregates: &[Arc<Aggregate>], done: &At
         let rows: Vec<Row> =
             found.iter().map(|row| row_of(row)).collect::<Option<_>>().ok_or("a row cannot be read")?;
         for aggregate in aggregates {
-            let truth = aggregate.of(rows.iter());
+            let truth = by_group(aggregate.groups(aggregate.members(rows.iter())));
             compare_shown(&mut session, aggregate, &truth, 1).await.map_err(|e| format!("a reader's snapshot: {e}"))?;
         }
         query(&mut session, "COMMIT").await.map_err(failed)?;

@@ -1,9 +1,11 @@
 //! Tables and aggregates of a history: as SQL, and as what they mean.
 
 use super::calendar::{self, Bucket, DAY, MINUTE};
+use super::generate::KEYS;
 use super::value::{Expected, Grouped, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// A row. Its id is known to the shadow only.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -319,11 +321,20 @@ pub enum Output {
     Spread(Argument),
     /// `sum(n) * 2 + count(*)`
     Combined,
+    /// `rollup(…)` of a column of the aggregate that this one is over, by its place among the outputs.
+    Rollup(usize),
 }
 
 impl Output {
-    fn sql(&self) -> String {
+    /// As SQL.
+    ///
+    /// * `over` – what it is over, if that is an aggregate.
+    fn sql(&self, over: Option<&Over>) -> String {
         match self {
+            Output::Rollup(place) => {
+                let over = over.expect("only columns of aggregates are rolled up");
+                format!("rollup({})", over.name_of_output(*place))
+            }
             Output::Rows => "count(*)".to_owned(),
             Output::Call(function, argument, filter) => {
                 let filter = filter.map(|f| format!(" FILTER (WHERE {})", f.sql())).unwrap_or_default();
@@ -355,6 +366,7 @@ impl Output {
                 let known: Vec<i128> = rows.iter().filter_map(|row| row.n).map(i128::from).collect();
                 exactly((!known.is_empty()).then(|| known.iter().sum::<i128>() * 2 + rows.len() as i128))
             }
+            Output::Rollup(_) => Expected::Anything,
         }
     }
 }
@@ -422,13 +434,162 @@ impl Cut {
     }
 }
 
+/// That an aggregate is over another, and which of its columns are taken for those of a table.
+#[derive(Clone, Debug)]
+pub struct Over {
+    /// The other.
+    pub aggregate: Arc<Aggregate>,
+    /// Which of its keys is `key`.
+    pub key: Option<usize>,
+    /// Which of its keys is `site`.
+    pub site: Option<usize>,
+    /// Which of its outputs is `n`.
+    pub n: Option<usize>,
+    /// Which of its outputs is `x`.
+    pub x: Option<usize>,
+    /// Whether they get these names in a subquery, and not by names after the alias.
+    pub by_subquery: bool,
+}
+
+impl Over {
+    /// A choice of columns whose values the shadow knows exactly.
+    pub fn new(aggregate: Arc<Aggregate>, by_subquery: bool) -> Over {
+        use Function::{Count, CountDistinct, Max, Min, Sum};
+        let key_of = |wanted: &[Key]| aggregate.keys.iter().position(|key| wanted.contains(key));
+        let output_of = |is_it: &dyn Fn(&Output) -> bool| aggregate.outputs.iter().rposition(is_it);
+        let n = output_of(&|output| match output {
+            Output::Rows | Output::Call(Count | CountDistinct, ..) => true,
+            Output::Call(Min | Max, argument, _) => {
+                matches!(argument, Argument::N | Argument::Site | Argument::Both)
+            }
+            Output::Call(Sum, argument, _) => *argument == Argument::Site,
+            _ => false,
+        });
+        let x = output_of(&|output| matches!(output, Output::Call(Min | Max, Argument::X, _)));
+        let (key, site) = (key_of(&[Key::Key, Key::KeyOrDash]), key_of(&[Key::Site, Key::Parity]));
+        Over { key, site, n, x, aggregate, by_subquery }
+    }
+
+    /// What stands in FROM.
+    fn sql(&self) -> String {
+        let (name, keys) = (&self.aggregate.name, self.aggregate.keys.len());
+        let outputs = self.aggregate.outputs.len();
+        if self.by_subquery {
+            let place = |prefix: &str, at: Option<usize>, name: &str| at.map(|i| format!("{prefix}{i} AS {name}"));
+            let mut columns = vec!["bucket AS time".to_owned()];
+            columns.extend(place("k", self.key, "key"));
+            columns.extend(place("k", self.site, "site"));
+            columns.extend(place("o", self.n, "n"));
+            columns.extend(place("o", self.x, "x"));
+            columns.extend((0..outputs).map(|i| format!("o{i}")));
+            return format!("(SELECT {} FROM {name}) AS source", columns.join(", "));
+        }
+        let key = |i: usize| match i {
+            i if self.key == Some(i) => "key".to_owned(),
+            i if self.site == Some(i) => "site".to_owned(),
+            i => format!("parent_k{i}"),
+        };
+        let columns = (0..keys).map(key).chain((0..outputs).map(|i| self.name_of_output(i)));
+        format!("{name} AS source (time, {})", columns.collect::<Vec<_>>().join(", "))
+    }
+
+    fn name_of_output(&self, place: usize) -> String {
+        match place {
+            i if self.n == Some(i) && !self.by_subquery => "n".to_owned(),
+            i if self.x == Some(i) && !self.by_subquery => "x".to_owned(),
+            i => format!("o{i}"),
+        }
+    }
+
+    /// A row of the other as one of a table.
+    ///
+    /// * `keys`, `outputs` – its columns after the bucket.
+    pub fn row(&self, time: i64, keys: &[Value], outputs: &[Value]) -> Row {
+        let text = |value: &Value| match value {
+            Value::Text(text) => KEYS.iter().chain(&["-"]).find(|key| *key == text).copied(),
+            _ => None,
+        };
+        let whole = |value: &Value| if let Value::Int(v) = value { i64::try_from(*v).ok() } else { None };
+        let real = |value: &Value| if let Value::Real(v) = value { Some(*v) } else { None };
+        Row {
+            id: 0,
+            time,
+            key: self.key.and_then(|i| text(&keys[i])),
+            site: self.site.and_then(|i| whole(&keys[i])),
+            n: self.n.and_then(|i| whole(&outputs[i])),
+            x: self.x.and_then(|i| real(&outputs[i])),
+        }
+    }
+
+    /// Whether an aggregate names no columns but those that are there.
+    pub fn has_all(&self, aggregate: &Aggregate) -> bool {
+        let has = |argument: &Argument| match argument {
+            Argument::N => self.n.is_some(),
+            Argument::X => self.x.is_some(),
+            Argument::Site => self.site.is_some(),
+            Argument::Both => self.n.is_some() && self.site.is_some(),
+            Argument::Key => self.key.is_some(),
+            Argument::Time => true,
+        };
+        let holds = |condition: &Condition| match condition {
+            Condition::KeyIs(_) | Condition::KeyIsNull => self.key.is_some(),
+            Condition::SiteIs(_) => self.site.is_some(),
+            Condition::Above(_) | Condition::NotAbove(_) => self.n.is_some(),
+            Condition::Positive => self.x.is_some(),
+        };
+        let keys = aggregate.keys.iter().all(|key| match key {
+            Key::Key | Key::KeyOrDash => self.key.is_some(),
+            Key::Site | Key::Parity => self.site.is_some(),
+            Key::Unknown => self.n.is_some(),
+        });
+        let outputs = aggregate.outputs.iter().all(|output| match output {
+            Output::Rows | Output::Rollup(_) => true,
+            Output::Call(_, argument, filter) => has(argument) && filter.iter().all(holds),
+            Output::Spread(argument) => has(argument),
+            Output::Combined => self.n.is_some(),
+        });
+        let having = aggregate.having.is_none_or(|h| matches!(h, Having::MoreThan(_)) || self.n.is_some());
+        keys && outputs && having && aggregate.filter.iter().all(holds)
+    }
+}
+
+/// A row that is aggregated.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its values.
+    pub row: Row,
+    /// The rows that it was aggregated from; `None` for a row of a table, and where nobody knows.
+    pub of: Option<Arc<Vec<Member>>>,
+}
+
+impl Member {
+    /// A row of a table.
+    pub fn of_table(row: &Row) -> Member {
+        Member { row: *row, of: None }
+    }
+}
+
+/// A row that an aggregate gives.
+pub struct Group {
+    /// Where its bucket begins.
+    pub start: i64,
+    /// Its keys.
+    pub keys: Vec<Value>,
+    /// Its outputs.
+    pub outputs: Vec<Expected>,
+    /// What it is aggregated from.
+    pub members: Arc<Vec<Member>>,
+}
+
 /// A continuous aggregate.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     /// Its name.
     pub name: String,
-    /// Which table it is over.
+    /// Which table it is over, or those are that it is over.
     pub table: usize,
+    /// The aggregate that it is over, if it is not over the table itself.
+    pub over: Option<Over>,
     /// Type of that table's time.
     pub kind: TimeKind,
     /// How it cuts time, as written.
@@ -460,9 +621,10 @@ impl Aggregate {
             write!(grouping, ", k{i}").expect(write);
         }
         for (i, output) in self.outputs.iter().enumerate() {
-            write!(sql, ", {} AS o{i}", output.sql()).expect(write);
+            write!(sql, ", {} AS o{i}", output.sql(self.over.as_ref())).expect(write);
         }
-        write!(sql, " FROM {table}").expect(write);
+        let from = self.over.as_ref().map_or(table.to_owned(), Over::sql);
+        write!(sql, " FROM {from}").expect(write);
         if let Some(filter) = &self.filter {
             write!(sql, " WHERE {}", filter.sql()).expect(write);
         }
@@ -473,16 +635,78 @@ impl Aggregate {
         sql + if with_data { " WITH DATA" } else { " WITH NO DATA" }
     }
 
-    /// What its query gives over rows.
-    pub fn of<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Grouped<Expected> {
-        let mut groups: BTreeMap<(i64, String), Vec<&Row>> = BTreeMap::new();
-        for row in rows.filter(|row| self.filter.is_none_or(|f| f.holds(row))) {
-            let keys: Vec<Value> = self.keys.iter().map(|key| key.of(row)).collect();
-            groups.entry((self.bucket.start(row.time), format!("{:?}", &keys[..]))).or_default().push(row);
-        }
-        let shown = groups.into_iter().filter(|(_, rows)| self.having.is_none_or(|h| h.holds(rows)));
-        shown.map(|(group, rows)| (group, self.outputs.iter().map(|output| output.of(&rows)).collect())).collect()
+    /// The aggregates below, the lowest first.
+    pub fn below(&self) -> Vec<Arc<Aggregate>> {
+        let Some(over) = &self.over else { return Vec::new() };
+        let mut all = over.aggregate.below();
+        all.push(over.aggregate.clone());
+        all
     }
+
+    /// Where the bucket begins that a row of the table comes to.
+    pub fn start_of(&self, time: i64) -> i64 {
+        let time = self.over.as_ref().map_or(time, |over| over.aggregate.start_of(time));
+        self.bucket.start(time)
+    }
+
+    /// What it reads when the table has these rows, and all below show everything.
+    pub fn members<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Vec<Member> {
+        match &self.over {
+            None => rows.map(Member::of_table).collect(),
+            Some(over) => over.shown(over.aggregate.groups(over.aggregate.members(rows))),
+        }
+    }
+
+    /// What its query gives over rows.
+    pub fn groups(&self, members: Vec<Member>) -> Vec<Group> {
+        let mut groups: BTreeMap<(i64, String), (Vec<Value>, Vec<Member>)> = BTreeMap::new();
+        for member in members.into_iter().filter(|m| self.filter.is_none_or(|f| f.holds(&m.row))) {
+            let keys: Vec<Value> = self.keys.iter().map(|key| key.of(&member.row)).collect();
+            let group = (self.bucket.start(member.row.time), format!("{:?}", &keys[..]));
+            groups.entry(group).or_insert_with(|| (keys, Vec::new())).1.push(member);
+        }
+        let rows = |members: &[Member]| members.iter().map(|m| m.row).collect::<Vec<_>>();
+        let shown = groups
+            .into_iter()
+            .filter(|(_, (_, members))| self.having.is_none_or(|h| h.holds(&rows(members).iter().collect::<Vec<_>>())));
+        let group = |((start, _), (keys, members)): ((i64, String), (Vec<Value>, Vec<Member>))| {
+            let outputs = self.outputs.iter().map(|output| self.value(output, &members)).collect();
+            Group { start, keys, outputs, members: Arc::new(members) }
+        };
+        shown.map(group).collect()
+    }
+
+    fn value(&self, output: &Output, members: &[Member]) -> Expected {
+        let (Output::Rollup(place), Some(over)) = (output, &self.over) else {
+            return output.of(&members.iter().map(|m| &m.row).collect::<Vec<_>>());
+        };
+        let mut all = Vec::new();
+        for member in members {
+            let Some(of) = &member.of else { return Expected::Anything };
+            all.extend(of.iter().cloned());
+        }
+        over.aggregate.value(&over.aggregate.outputs[*place], &all)
+    }
+}
+
+impl Over {
+    /// What the other shows, as rows of a table.
+    pub fn shown(&self, groups: Vec<Group>) -> Vec<Member> {
+        let known = |expected: &Expected| match expected {
+            Expected::Exactly(value) => value.clone(),
+            _ => Value::Null,
+        };
+        let member = |group: Group| {
+            let outputs: Vec<Value> = group.outputs.iter().map(known).collect();
+            Member { row: self.row(group.start, &group.keys, &outputs), of: Some(group.members) }
+        };
+        groups.into_iter().map(member).collect()
+    }
+}
+
+/// Groups by bucket and keys.
+pub fn by_group(groups: Vec<Group>) -> Grouped<Expected> {
+    groups.into_iter().map(|g| ((g.start, format!("{:?}", &g.keys[..])), g.outputs)).collect()
 }
 
 fn extreme(values: &[Value], largest: bool) -> Value {

@@ -1,7 +1,9 @@
 //! Random histories.
 
 use super::calendar::{DAY, HOUR, MINUTE, SECOND, days};
-use super::definition::{Aggregate, Argument, Condition, Cut, Function, Having, Key, Output, Row, Table, TimeKind};
+use super::definition::{
+    Aggregate, Argument, Condition, Cut, Function, Having, Key, Output, Over, Row, Table, TimeKind,
+};
 use super::history::{Action, History, SESSIONS, Selection, Set, Step};
 use super::random::Random;
 use std::sync::Arc;
@@ -359,7 +361,14 @@ impl Generator {
         let table = self.random.below(self.tables.len());
         let (kind, center) = (self.tables[table].kind, self.tables[table].center);
         let name = format!("by_{}", self.created);
-        let aggregate = Arc::new(aggregate(&mut self.random, name, table, kind, center));
+        let parent = match self.aggregates.is_empty() || self.random.chance(60) {
+            true => None,
+            false => Some(self.random.pick(&self.aggregates).clone()).filter(|parent| parent.below().len() < 3),
+        };
+        let aggregate = Arc::new(match parent {
+            None => aggregate(&mut self.random, name, table, kind, center),
+            Some(parent) => aggregate_over(&mut self.random, name, &parent),
+        });
         self.aggregates.push(aggregate.clone());
         let random = &mut self.random;
         Action::Create { aggregate, materialized_only: random.chance(15), with_data: random.chance(35) }
@@ -417,7 +426,42 @@ pub fn aggregate(random: &mut Random, name: String, table: usize, kind: TimeKind
         1 => Some(Having::MoreThan(random.below(3))),
         _ => Some(Having::Positive),
     };
-    Aggregate { name, table, kind, bucket: cut.bucket(kind), cut, keys, outputs, filter, having }
+    Aggregate { name, table, over: None, kind, bucket: cut.bucket(kind), cut, keys, outputs, filter, having }
+}
+
+/// An aggregate over an aggregate.
+pub fn aggregate_over(random: &mut Random, name: String, parent: &Arc<Aggregate>) -> Aggregate {
+    let over = Over::new(parent.clone(), random.chance(50));
+    let kind = parent.kind;
+    let times = *random.pick(&[1, 1, 2, 3, 24]);
+    let cut = match parent.cut {
+        Cut::Width(width, None)
+            if !kind.is_integer() && width <= 30 * DAY && (30 * DAY) % width == 0 && random.chance(20) =>
+        {
+            Cut::Months(random.between(1, 2))
+        }
+        Cut::Width(width, offset) => Cut::Width(width * times, offset),
+        Cut::From(width, origin) => Cut::From(width * times, origin),
+        Cut::Months(count) => Cut::Months(count * times),
+    };
+    let mut drawn = aggregate(random, name, parent.table, kind, 0);
+    // Mostly some columns are missing: draw until the others do.
+    for _ in 0..40 {
+        if over.has_all(&drawn) {
+            break;
+        }
+        drawn = aggregate(random, drawn.name, parent.table, kind, 0);
+    }
+    if !over.has_all(&drawn) {
+        (drawn.keys, drawn.outputs, drawn.filter, drawn.having) = (vec![], vec![Output::Rows], None, None);
+    }
+    for _ in 0..random.between(0, 2) {
+        let rollup = Output::Rollup(random.below(parent.outputs.len()));
+        if !drawn.outputs.contains(&rollup) {
+            drawn.outputs.push(rollup);
+        }
+    }
+    Aggregate { over: Some(over), bucket: cut.bucket(kind), cut, ..drawn }
 }
 
 fn output(random: &mut Random) -> Output {

@@ -2,7 +2,7 @@
 
 use super::definition::{Aggregate, Row};
 use super::history::{Action, History, SESSIONS, Step};
-use super::shadow::{Change, Now, Prediction, Rows, Shadow};
+use super::shadow::{Change, Kept, Now, Prediction, Rows, Shadow};
 use super::value::{Grouped, Value, difference, grouped, rows};
 use futures::{FutureExt, TryStreamExt};
 use highwater::instance::Disks;
@@ -419,10 +419,7 @@ impl<'a> Run<'a> {
     /// Compares what is committed, and what each open block sees.
     async fn compare(&mut self, number: usize) -> Result<(), String> {
         compare_kept(&self.committed, &self.open.store.snapshot())?;
-        for state in self.committed.aggregates.values().filter(|state| !state.materialized_only) {
-            let rows = &self.committed.tables[state.definition.table];
-            compare_shown(&mut self.open.observer, &state.definition, &state.truth(rows), number).await?;
-        }
+        compare_all_shown(&mut self.open.observer, &self.committed, number).await?;
         for (session, block) in self.open.sessions.iter_mut().zip(&self.blocks) {
             let Some(block) = block.as_ref().filter(|block| !block.failed) else { continue };
             for (table, rows) in self.history.tables.iter().zip(&block.view.tables) {
@@ -430,14 +427,24 @@ impl<'a> Run<'a> {
                 let found = query(session, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
                 compare_rows(found, rows).map_err(|e| format!("in the block, {}: {e}", table.name))?;
             }
-            for state in block.view.aggregates.values().filter(|state| !state.materialized_only) {
-                let truth = state.truth(&block.view.tables[state.definition.table]);
-                let shown = compare_shown(session, &state.definition, &truth, number).await;
-                shown.map_err(|e| format!("in the block, {e}"))?;
-            }
+            compare_all_shown(session, &block.view, number).await.map_err(|e| format!("in the block, {e}"))?;
         }
         Ok(())
     }
+}
+
+/// Compares what all real-time aggregates show.
+async fn compare_all_shown(session: &mut Session, shadow: &Shadow, number: usize) -> Result<(), String> {
+    let mut kept = Kept::new();
+    for state in shadow.aggregates.values().filter(|state| state.materialized_only) {
+        let sql = format!("SELECT * FROM {}", state.definition.name);
+        let found = query(session, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
+        kept.insert(state.definition.name.clone(), found);
+    }
+    for state in shadow.aggregates.values().filter(|state| !state.materialized_only) {
+        compare_shown(session, &state.definition, &shadow.truth(state, &kept), number).await?;
+    }
+    Ok(())
 }
 
 /// Compares rows, clean buckets and names with a version of the store.
@@ -463,15 +470,8 @@ pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> 
     if !names.iter().copied().eq(shadow.aggregates.keys()) {
         return Err(format!("the aggregates are {names:?} instead of {:?}", shadow.aggregates.keys()));
     }
+    let mut kept = Kept::new();
     for cagg in catalog.caggs.values() {
-        let state = &shadow.aggregates[&cagg.name];
-        let has_policy = catalog
-            .jobs
-            .values()
-            .any(|job| matches!(&job.action, JobAction::Refresh { cagg: of, .. } if *of == cagg.id));
-        if cagg.materialized_only != state.materialized_only || has_policy != state.policy.is_some() {
-            return Err(format!("{} is not defined as it should be", cagg.name));
-        }
         let table = &catalog.tables[&cagg.materialization];
         let visible =
             table.columns.iter().find(|c| c.name == "_visible").map(|c| c.id).ok_or("nothing says what is visible")?;
@@ -482,8 +482,20 @@ pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> 
         }
         found.retain(|row| row.last() == Some(&Value::Bool(true)));
         found.iter_mut().for_each(|row| drop(row.pop()));
+        kept.insert(cagg.name.clone(), found);
+    }
+    for cagg in catalog.caggs.values() {
+        let state = &shadow.aggregates[&cagg.name];
+        let has_policy = catalog
+            .jobs
+            .values()
+            .any(|job| matches!(&job.action, JobAction::Refresh { cagg: of, .. } if *of == cagg.id));
+        if cagg.materialized_only != state.materialized_only || has_policy != state.policy.is_some() {
+            return Err(format!("{} is not defined as it should be", cagg.name));
+        }
+        let found = kept[&cagg.name].clone();
         let pending = snapshot.cagg(cagg.id).pending.ranges().clone();
-        let truth = state.truth(&shadow.tables[state.definition.table]);
+        let truth = shadow.truth(state, &kept);
         let result = grouped(found, state.definition.keys.len()).and_then(|found| {
             let is_clean = |start: i64| !is_pending(&pending, &state.definition, start);
             difference(&found, &truth, is_clean).map_or(Ok(()), Err)

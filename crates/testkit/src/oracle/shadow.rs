@@ -6,9 +6,9 @@
 //!     └──── commits of others ────▶ committed ◀──COMMIT─────┘  the same changes, on the newest
 //! ```
 
-use super::definition::{Aggregate, Row, Table};
+use super::definition::{Aggregate, Group, Member, Row, Table, by_group};
 use super::history::{Action, Selection};
-use super::value::{Expected, Grouped};
+use super::value::{Expected, Grouped, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -48,10 +48,13 @@ pub struct AggregateState {
     ever: BTreeSet<i64>,
 }
 
+/// What aggregates keep that show nothing else: the rows of each by name.
+pub type Kept = BTreeMap<String, Vec<Vec<Value>>>;
+
 impl AggregateState {
-    /// What its query gives over rows, those included that were dropped.
-    pub fn truth(&self, rows: &Rows) -> Grouped<Expected> {
-        self.definition.of(rows.live.values().chain(&self.frozen))
+    /// Whether its rows are those of the table themselves.
+    fn is_over(&self, table: usize) -> bool {
+        self.definition.table == table && self.definition.over.is_none()
     }
 }
 
@@ -83,11 +86,16 @@ impl Change {
     fn touches(&self, table: usize, aggregate: &Aggregate, start: i64) -> bool {
         match self {
             Change::Insert(t, rows) | Change::Delete(t, rows) => {
-                *t == table && rows.iter().any(|row| aggregate.bucket.start(row.time) == start)
+                *t == table && rows.iter().any(|row| aggregate.start_of(row.time) == start)
             }
             Change::Truncate(t, _) => *t == table,
             _ => false,
         }
+    }
+
+    /// Whether it may change what aggregates over aggregates are over, without a change of rows.
+    fn changes_what_is_shown(&self) -> bool {
+        matches!(self, Change::Settle(..) | Change::Alter(..))
     }
 
     /// Whether it writes rows.
@@ -128,6 +136,62 @@ impl Shadow {
         Shadow { tables: vec![Rows::default(); definitions.len()], definitions, aggregates: BTreeMap::new() }
     }
 
+    /// What the query of an aggregate gives over what its source shows, rows included that were dropped.
+    ///
+    /// * `kept` – what those aggregates keep that are materialized only.
+    pub fn truth(&self, state: &AggregateState, kept: &Kept) -> Grouped<Expected> {
+        by_group(self.groups(state, kept))
+    }
+
+    fn groups(&self, state: &AggregateState, kept: &Kept) -> Vec<Group> {
+        let definition = &state.definition;
+        let Some(over) = &definition.over else {
+            let live = self.tables[definition.table].live.values();
+            return definition.groups(live.chain(&state.frozen).map(Member::of_table).collect());
+        };
+        let parent = &self.aggregates[&over.aggregate.name];
+        let members = match parent.materialized_only {
+            false => over.shown(self.groups(parent, kept)),
+            true => {
+                let rows = kept.get(&over.aggregate.name).into_iter().flatten();
+                let member = |row: &Vec<Value>| {
+                    let Value::Int(start) = row[0] else { panic!("a row has the bucket {:?}", row[0]) };
+                    let (keys, outputs) = row[1..].split_at(over.aggregate.keys.len());
+                    Member { row: over.row(start as i64, keys, outputs), of: None }
+                };
+                rows.map(member).collect()
+            }
+        };
+        definition.groups(members)
+    }
+
+    /// The aggregates over an aggregate, also over those.
+    fn above(&self, name: &str) -> Vec<String> {
+        let is_above = |state: &&AggregateState| state.definition.below().iter().any(|below| below.name == name);
+        self.aggregates.values().filter(is_above).map(|state| state.definition.name.clone()).collect()
+    }
+
+    /// Whether every change of the table is seen by an aggregate at once.
+    fn sees_all(&self, aggregate: &Aggregate) -> bool {
+        aggregate.below().iter().all(|below| self.aggregates.get(&below.name).is_some_and(|b| !b.materialized_only))
+    }
+
+    /// What a refresh of a window settles, that of the aggregates below included.
+    fn settling(&self, aggregate: &Aggregate, start: Option<i64>, end: Option<i64>, also: Vec<i64>) -> Vec<Change> {
+        let settle = |aggregate: &Aggregate, also: Vec<i64>| {
+            let mut buckets = Vec::new();
+            // Of others it is not known which of their buckets change when those below are refreshed.
+            if self.sees_all(aggregate) {
+                buckets = self.buckets(aggregate, start, end);
+                buckets.extend(also);
+            }
+            Change::Settle(aggregate.name.clone(), buckets)
+        };
+        let below = aggregate.below();
+        let below = below.iter().map(|below| settle(below, Vec::new()));
+        below.chain([settle(aggregate, also)]).collect()
+    }
+
     /// What a statement does to this, were it the only one.
     ///
     /// * `ids` – ids for new versions of rows.
@@ -148,11 +212,19 @@ impl Shadow {
                 Prediction::Changes(vec![Change::Truncate(*table, rows)])
             }
             Action::Create { aggregate, .. } if self.aggregates.contains_key(&aggregate.name) => Prediction::Skip,
-            Action::Create { aggregate, materialized_only, with_data } => {
-                let create = Change::Create(aggregate.clone(), *materialized_only);
-                let buckets = if *with_data { self.buckets(aggregate, None, None) } else { Vec::new() };
-                Prediction::Changes(vec![create, Change::Settle(aggregate.name.clone(), buckets)])
+            Action::Create { aggregate, .. }
+                if aggregate.below().iter().any(|below| !self.aggregates.contains_key(&below.name)) =>
+            {
+                Prediction::Skip
             }
+            Action::Create { aggregate, materialized_only, with_data } => {
+                let mut changes = vec![Change::Create(aggregate.clone(), *materialized_only)];
+                if *with_data {
+                    changes.extend(self.settling(aggregate, None, None, Vec::new()));
+                }
+                Prediction::Changes(changes)
+            }
+            Action::Drop { aggregate } if !self.above(aggregate).is_empty() => Prediction::Fails("2BP01"),
             Action::Drop { aggregate } => self.if_there(aggregate, |_| vec![Change::Forget(aggregate.clone())]),
             Action::Alter { aggregate, materialized_only } => {
                 self.if_there(aggregate, |_| vec![Change::Alter(aggregate.clone(), *materialized_only)])
@@ -161,10 +233,7 @@ impl Shadow {
                 None => Prediction::Skip,
                 Some(state) => match whole_buckets(&state.definition, *start, *end) {
                     None => Prediction::Fails("22023"),
-                    Some((start, end)) => {
-                        let buckets = self.buckets(&state.definition, start, end);
-                        Prediction::Changes(vec![Change::Settle(aggregate.clone(), buckets)])
-                    }
+                    Some((start, end)) => Prediction::Changes(self.settling(&state.definition, start, end, Vec::new())),
                 },
             },
             Action::AddPolicy { aggregate, start, end } => match self.aggregates.get(aggregate) {
@@ -174,9 +243,7 @@ impl Shadow {
                 _ => Prediction::Skip,
             },
             Action::RunPolicy { aggregate } => match self.aggregates.get(aggregate) {
-                Some(state) if state.policy.is_some() => {
-                    Prediction::Changes(vec![Change::Settle(aggregate.clone(), self.buckets_of_policy(state, now))])
-                }
+                Some(state) if state.policy.is_some() => Prediction::Changes(self.settled_by_policy(state, now)),
                 _ => Prediction::Skip,
             },
             Action::DropChunks { table, older, newer } => Prediction::Changes(self.dropping(*table, *older, *newer)),
@@ -244,21 +311,20 @@ impl Shadow {
     fn buckets(&self, aggregate: &Aggregate, start: Option<i64>, end: Option<i64>) -> Vec<i64> {
         let table = &self.tables[aggregate.table];
         let Some(newest) = table.live.values().map(|row| row.time).max() else { return Vec::new() };
-        let starts: BTreeSet<i64> = table.seen.iter().map(|t| aggregate.bucket.start(*t)).collect();
+        let starts: BTreeSet<i64> = table.seen.iter().map(|t| aggregate.start_of(*t)).collect();
         let is_inside =
             |s: &i64| start.is_none_or(|start| *s >= start) && end.is_none_or(|end| aggregate.bucket.end(*s) <= end);
         starts.into_iter().filter(|s| *s <= newest && is_inside(s)).collect()
     }
 
-    fn buckets_of_policy(&self, state: &AggregateState, now: Now) -> Vec<i64> {
+    fn settled_by_policy(&self, state: &AggregateState, now: Now) -> Vec<Change> {
         let Some((start, end)) = state.policy else { return Vec::new() };
         let now = now.on(&self.definitions[state.definition.table]);
         let window = whole_buckets(&state.definition, start.map(|by| now - by), end.map(|by| now - by));
         let Some((start, end)) = window else { return Vec::new() };
-        let mut buckets = self.buckets(&state.definition, start, end);
         // What was materialized once is repaired, however old it is.
-        buckets.extend(state.ever.iter().filter(|s| end.is_none_or(|end| state.definition.bucket.end(**s) <= end)));
-        buckets
+        let is_repaired = |s: &&i64| end.is_none_or(|end| state.definition.bucket.end(**s) <= end);
+        self.settling(&state.definition, start, end, state.ever.iter().filter(is_repaired).copied().collect())
     }
 
     fn dropping(&self, table: usize, older: Option<i64>, newer: Option<i64>) -> Vec<Change> {
@@ -268,7 +334,7 @@ impl Shadow {
             older.is_none_or(|t| start + definition.chunk <= t) && newer.is_none_or(|t| start >= t)
         };
         let rows: Vec<Row> = self.tables[table].live.values().filter(is_dropped).copied().collect();
-        let over = self.aggregates.values().filter(|state| state.definition.table == table);
+        let over = self.aggregates.values().filter(|state| state.is_over(table));
         let settled = over.map(|state| {
             let buckets: BTreeSet<i64> = rows.iter().map(|row| state.definition.bucket.start(row.time)).collect();
             Change::Settle(state.definition.name.clone(), buckets.into_iter().collect())
@@ -303,7 +369,7 @@ impl Shadow {
             }
             Change::Freeze(table, rows) => {
                 self.remove(*table, rows)?;
-                let over = self.aggregates.values_mut().filter(|state| state.definition.table == *table);
+                let over = self.aggregates.values_mut().filter(|state| state.is_over(*table));
                 over.for_each(|state| state.frozen.extend(rows));
             }
             Change::Create(aggregate, materialized_only) => {
@@ -322,14 +388,21 @@ impl Shadow {
             Change::Forget(name) => {
                 self.aggregates.remove(name).ok_or_else(|| format!("{name} was dropped twice"))?;
             }
-            Change::Alter(name, materialized_only) => self.state(name)?.materialized_only = *materialized_only,
+            Change::Alter(name, materialized_only) => {
+                self.state(name)?.materialized_only = *materialized_only;
+                self.forget_clean(&self.above(name));
+            }
             Change::Policy(name, start, end) => self.state(name)?.policy = Some((*start, *end)),
-            Change::Settle(_, buckets) if buckets.is_empty() => {}
             Change::Settle(name, buckets) => {
+                if self.state(name)?.materialized_only {
+                    self.forget_clean(&self.above(name));
+                }
                 let state = self.state(name)?;
                 let definition = state.definition.clone();
-                let touched =
-                    |start: &i64| others.iter().any(|other| other.touches(definition.table, &definition, *start));
+                let is_over_more = definition.over.is_some() && others.iter().any(|o| o.changes_what_is_shown());
+                let touched = |start: &i64| {
+                    is_over_more || others.iter().any(|other| other.touches(definition.table, &definition, *start))
+                };
                 state.clean.extend(buckets.iter().filter(|start| !touched(start)));
                 state.ever.extend(buckets);
             }
@@ -367,10 +440,18 @@ impl Shadow {
         self.aggregates.get_mut(name).ok_or_else(|| format!("{name} was dropped meanwhile"))
     }
 
+    fn forget_clean(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(state) = self.aggregates.get_mut(name) {
+                state.clean.clear();
+            }
+        }
+    }
+
     fn touch(&mut self, table: usize, rows: &[Row]) {
         for state in self.aggregates.values_mut().filter(|state| state.definition.table == table) {
             for row in rows {
-                state.clean.remove(&state.definition.bucket.start(row.time));
+                state.clean.remove(&state.definition.start_of(row.time));
             }
         }
     }

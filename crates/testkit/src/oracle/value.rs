@@ -55,6 +55,8 @@ pub enum Expected {
     About(f64, f64),
     /// The root of this number, give or take.
     RootOf(f64, f64),
+    /// Nobody knows.
+    Anything,
 }
 
 impl Expected {
@@ -64,6 +66,7 @@ impl Expected {
             Expected::Exactly(expected) => {
                 expected == value || (expected.number().is_some() && expected.number() == value.number())
             }
+            Expected::Anything => true,
             Expected::About(expected, tolerance) => value.number().is_some_and(|v| (v - expected).abs() <= *tolerance),
             Expected::RootOf(square, tolerance) => {
                 value.number().is_some_and(|v| v >= 0.0 && (v * v - square).abs() <= *tolerance)
