@@ -181,10 +181,11 @@ async fn settle(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &Range
 /// Adds the partial states of the rows in the ranges to the frozen base.
 async fn freeze(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &RangeSet) -> Result<()> {
     let planner = work.planner();
-    let (_, partial) = realtime::partial(&planner, cagg, ranges)?;
+    let (definition, partial) = realtime::partial(&planner, cagg, ranges)?;
     let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
     let frozen = frozen.ok_or_else(|| Error::internal("an aggregate has a frozen base"))?;
     let states: Vec<RecordBatch> = planner.run(partial, &[]).await?.try_collect().await?;
+    let _ = definition;
     for batch in states {
         let batch = RecordBatch::try_new(arrow_schema(&frozen), batch.columns().to_vec())?;
         work.transaction.insert(&frozen, batch)?;
