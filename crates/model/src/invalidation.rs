@@ -38,6 +38,11 @@ impl Pending {
         &self.ranges
     }
 
+    /// The times that no refresh has ever reached.
+    pub fn never_materialized(&self) -> &RangeSet {
+        &self.never
+    }
+
     /// The times below the threshold that were materialized and changed since.
     pub fn invalidated(&self) -> RangeSet {
         self.ranges.subtract(&self.never)

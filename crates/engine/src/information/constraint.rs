@@ -47,7 +47,7 @@ pub fn definition(known: &Known, oid: u32) -> Option<String> {
 }
 
 /// The access method of an index.
-pub fn method(index: &Index) -> &str {
+fn method(index: &Index) -> &str {
     if index.method.is_empty() { "btree" } else { &index.method }
 }
 

@@ -45,6 +45,22 @@ pub struct Attribute {
     pub generated: bool,
 }
 
+impl Attribute {
+    /// A column that is no more than that, `index` from 0.
+    fn plain(index: usize, name: &str, type_oid: u32, modifier: i32) -> Attribute {
+        Attribute {
+            number: index as i32 + 1,
+            name: name.to_owned(),
+            type_oid,
+            modifier,
+            not_null: false,
+            default: None,
+            identity: None,
+            generated: false,
+        }
+    }
+}
+
 /// A relation.
 #[derive(Clone, Debug)]
 pub struct Relation {
@@ -144,17 +160,7 @@ pub fn users(known: &Known) -> Vec<Relation> {
         let attribute = |(i, (name, id)): (usize, &(String, highwater_model::ColumnId))| {
             let column = kept.and_then(|table| table.column_by_id(*id))?;
             let (type_oid, modifier) = types::of_column(&column.column_type);
-            let number = i as i32 + 1;
-            Some(Attribute {
-                number,
-                name: name.clone(),
-                type_oid,
-                modifier,
-                not_null: false,
-                default: None,
-                identity: None,
-                generated: false,
-            })
+            Some(Attribute::plain(i, name, type_oid, modifier))
         };
         all.push(Relation {
             oid: cagg.id.0,
@@ -211,17 +217,7 @@ fn index_attributes(table: &Table, index: &Index) -> Vec<Attribute> {
     let attribute = |(i, part): (usize, &highwater_model::IndexColumn)| {
         let column = part.column.and_then(|id| table.column_by_id(id));
         let (type_oid, modifier) = column.map_or((25, -1), |c| types::of_column(&c.column_type));
-        let name = column.map_or_else(|| "expr".to_owned(), |c| c.name.clone());
-        Attribute {
-            number: i as i32 + 1,
-            name,
-            type_oid,
-            modifier,
-            not_null: false,
-            default: None,
-            identity: None,
-            generated: false,
-        }
+        Attribute::plain(i, column.map_or("expr", |c| &c.name), type_oid, modifier)
     };
     index.columns.iter().enumerate().map(attribute).collect()
 }
@@ -236,16 +232,7 @@ pub fn systems() -> Vec<Relation> {
         attributes: columns
             .iter()
             .enumerate()
-            .map(|(i, (name, pg_type))| Attribute {
-                number: i as i32 + 1,
-                name: (*name).to_owned(),
-                type_oid: types::by_name(pg_type).unwrap_or(25),
-                modifier: -1,
-                not_null: false,
-                default: None,
-                identity: None,
-                generated: false,
-            })
+            .map(|(i, (name, pg_type))| Attribute::plain(i, name, types::by_name(pg_type).unwrap_or(25), -1))
             .collect(),
     };
     // Below the first oid that a user's relation can have, and always the same.

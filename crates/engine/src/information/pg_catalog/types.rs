@@ -1,5 +1,6 @@
 //! Types, the labels of enumerations, and collations.
 
+use super::schema_oid;
 use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, types};
 
@@ -51,7 +52,7 @@ pub fn pg_type(known: &Known) -> Vec<Row> {
         }
     }
     for kind in known.version.catalog().objects.enums.values() {
-        let namespace = known.schemas().get(&kind.schema).copied().unwrap_or(0);
+        let namespace = schema_oid(known, &kind.schema);
         let of = |oid, name: String, length, letter, category, element, array, functions: &str| {
             let functions = functions.to_owned();
             let row = TypeRow {
