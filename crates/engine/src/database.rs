@@ -1,10 +1,10 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
-use crate::Result;
 use crate::function::context::SessionClock;
 use crate::query::{PlanCache, StatementTimes};
 use crate::sequence::Numbers;
 use crate::setting::Settings;
+use crate::{Result, administration, information};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -93,6 +93,20 @@ impl Engine {
         scalars.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys()).cloned().collect()
     }
 
+    /// The functions that statements may call, by what they are.
+    pub fn offered(&self) -> Vec<(&'static str, BTreeSet<String>)> {
+        let state = &self.state;
+        let open = |names: Vec<&String>| names.into_iter().filter(|name| !own(name)).cloned().collect();
+        let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
+        vec![
+            ("Functions", open(state.scalar_functions().keys().collect())),
+            ("Aggregates", open(state.aggregate_functions().keys().collect())),
+            ("Window functions", open(state.window_functions().keys().collect())),
+            ("Of TimescaleDB, executed once", owned(&mut administration::names())),
+            ("From the catalog", owned(&mut information::function_names())),
+        ]
+    }
+
     /// Microseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now_micros()
@@ -109,6 +123,11 @@ impl Engine {
         })?;
         Ok(())
     }
+}
+
+/// Whether a function only stands in for an operator or a rewritten form.
+fn own(name: &str) -> bool {
+    name.starts_with("pg_") || name.starts_with("json_list") || name.starts_with('_') || name.contains(' ')
 }
 
 fn configured(state: &SessionState, settings: &Settings, times: StatementTimes) -> SessionState {

@@ -9,8 +9,10 @@
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
 mod copy;
+mod position;
 
 pub use copy::{CopySource, CopyStatement};
+pub use position::located;
 
 use crate::cursor::{Declare, Direction, Fetch};
 use crate::define::Alter;
@@ -163,6 +165,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["CHECKPOINT", ..] => Ok(Statement::Nothing("CHECKPOINT")),
         ["REINDEX", ..] => Ok(Statement::Nothing("REINDEX")),
         ["CLUSTER", ..] => Ok(Statement::Nothing("CLUSTER")),
+        ["RESET", "TIME", "ZONE"] => parse("RESET timezone"),
         ["DO", ..] => Err(Error::unsupported("DO blocks are not supported").hint("Send the statements one by one.")),
         ["TABLE", ..] => {
             let rest = &sql[lines.offset(tokens[0].span.end)..];
