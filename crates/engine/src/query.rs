@@ -513,6 +513,14 @@ impl ContextProvider for Planner {
         }
         match crate::function::table_function(bare) {
             Some(function) => Ok(provider_as_source(function(&self.arguments(args)?, &self.state)?)),
+            // Any function may stand in FROM: its value is a row.
+            None if let Some(function) = self.get_function_meta(bare) => {
+                let literals = self.arguments(args)?.into_iter().map(|value| Expr::Literal(value, None)).collect();
+                let call = meaning::apply_expr(function.call(literals), &DFSchema::empty(), &self.state)?;
+                let value = self.constant_of(&call)?.to_array()?;
+                let rows = RecordBatch::try_from_iter_with_nullable([(bare, value, true)])?;
+                Ok(provider_as_source(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
+            }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }
     }

@@ -63,6 +63,8 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_encoding_to_char", "name", true, |_, _| Ok("UTF8".into())),
     ("getdatabaseencoding", "name", true, |_, _| Ok("UTF8".into())),
     ("pg_char_to_encoding", "int4", true, |_, _| Ok(6.into())),
+    ("parse_ident", "text[]", true, |_, args| Ok(parse::parse_name(&text(&args[0]).unwrap_or_default())?.into())),
+    ("pg_stat_get_numscans", "int8", true, |_, _| Ok(0.into())),
     ("pg_relation_is_publishable", "bool", true, |_, _| Ok(false.into())),
     ("pg_relation_is_updatable", "int4", true, |_, _| Ok(0.into())),
     ("pg_tablespace_location", "text", true, |_, _| Ok("".into())),
