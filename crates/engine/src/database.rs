@@ -127,7 +127,10 @@ impl Engine {
 
 /// Whether a function only stands in for an operator or a rewritten form.
 fn own(name: &str) -> bool {
-    name.starts_with("pg_") || name.starts_with("json_list") || name.starts_with('_') || name.contains(' ')
+    (name.starts_with("pg_") && !matches!(name, "pg_typeof" | "pg_size_pretty"))
+        || name.starts_with("json_list")
+        || name.starts_with("arrow_")
+        || name.starts_with('_')
 }
 
 fn configured(state: &SessionState, settings: &Settings, times: StatementTimes) -> SessionState {
