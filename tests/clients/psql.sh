@@ -81,6 +81,16 @@ equal "\\gset and :variables" "$(printf '%s\n' 'SELECT 41 + 1 AS answer \gset' '
 equal '\gdesc tells the types' "$(printf '%s\n' 'SELECT id, price FROM sensors \gdesc' | sql)" $'id|integer\nprice|numeric(10,2)'
 error=$(sql -c 'SELEC 1' 2>&1) && { echo "a misspelt word was taken"; exit 1; }
 has "an error points at the place" "$error" 'ERROR:' 'LINE 1: SELEC 1'
+pointed() {
+    psql -X -d client_psql -c "$1" 2>&1 >/dev/null | grep -A1 LINE || true
+}
+equal "and at a column that is not there" "$(pointed 'SELECT id, nothing FROM sensors')" \
+    $'LINE 1: SELECT id, nothing FROM sensors\n                   ^'
+equal "at a table" "$(pointed $'SELECT 1\nFROM nowhere')" $'LINE 2: FROM nowhere\n             ^'
+equal "at a function" "$(pointed 'SELECT ü, missing(1) FROM (SELECT 2 AS ü) x')" \
+    $'LINE 1: SELECT ü, missing(1) FROM (SELECT 2 AS ü) x\n                  ^'
+equal "at a literal" "$(pointed "SELECT 1; SELECT 'one'::integer")" $'LINE 1: SELECT 1; SELECT \'one\'::integer\n                         ^'
+equal "and nowhere in a command" "$(pointed 'DROP TABLE nowhere')" ""
 code=0; sql -f /dev/stdin <<<'SELECT 1/0;' >/dev/null 2>&1 || code=$?
 equal "an error in a file is exit code 3" "$code" 3
 equal "transactions" \

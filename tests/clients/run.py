@@ -2,7 +2,7 @@
 
     run.py PATH/TO/highwater [SCRIPT…]
 
-A script is `test_*.py`, or `psql.sh`, beside this file. It finds the server in PGHOST, PGPORT and PGUSER
+A script is `test_*.py`, or a shell script, beside this file. It finds the server in PGHOST, PGPORT and PGUSER
 and makes itself a database. It passes when it exits with 0: a client that is not installed is a failure,
 not a script to leave out. The server has to stop by SIGTERM with exit code 0.
 """
@@ -20,7 +20,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).parent
 START_SECONDS = 30
 STOP_SECONDS = 30
-SCRIPT_SECONDS = 120
+SCRIPT_SECONDS = 300
 
 
 class Server:
@@ -83,7 +83,7 @@ def run(script: pathlib.Path, environment: dict[str, str]) -> bool:
 
 def main() -> int:
     program = sys.argv[1]
-    scripts = [HERE / name for name in sys.argv[2:]] or sorted([*HERE.glob("test_*.py"), HERE / "psql.sh"])
+    scripts = [HERE / name for name in sys.argv[2:]] or sorted([*HERE.glob("test_*.py"), *HERE.glob("*.sh")])
     with tempfile.TemporaryDirectory(prefix="highwater-clients-") as directory:
         server = Server(program, pathlib.Path(directory))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}

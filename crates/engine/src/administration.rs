@@ -5,22 +5,25 @@
 //! execute it: there the place is taken by no rows of the same columns.
 
 mod chunks;
+mod parameters;
 mod policies;
 
 pub use chunks::{chunk_name, drop_chunks, now_of};
+pub use parameters::{called, placeholders, untyped, written};
+
+use parameters::placeholder;
 
 use crate::error::{Error, Result};
-use crate::parse::{self, ident, name_parts};
+use crate::parse::{self, name_parts};
 use crate::query::{Planner, Relation};
 use crate::refresh::{self, Choice, Refresher};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
 use crate::{define, job, names};
-use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit,
-    VisitMut, Visitor, VisitorMut,
+    self, Expr, FunctionArg, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
+    VisitorMut,
 };
 use futures::StreamExt;
 use highwater_model::time::{Clockface, Zone};
@@ -37,6 +40,11 @@ struct Function {
     parameters: &'static [&'static str],
     /// Names and types of its result columns.
     columns: &'static [(&'static str, &'static str)],
+}
+
+/// The names of the functions and procedures.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|function| function.name).chain(["refresh_continuous_aggregate", "run_job"])
 }
 
 const FUNCTIONS: &[Function] = &[
@@ -495,16 +503,8 @@ fn read_named(
 ) -> Result<Arguments> {
     let mut arguments = Arguments { function: function.to_owned(), values: HashMap::new(), by_range: None };
     for (i, arg) in args.iter().enumerate() {
-        let (name, expr) = match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => (names.get(i).copied(), expr),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => {
-                (names.iter().copied().find(|n| *n == ident(name)), expr)
-            }
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. } => {
-                (names.iter().copied().find(|n| *n == ident(name)), expr)
-            }
-            other => return Err(Error::syntax(format!("argument {other} is not supported"))),
-        };
+        let (name, expr) = parameters::named(names, i, arg)
+            .ok_or_else(|| Error::syntax(format!("argument {arg} is not supported")))?;
         let Some(name) = name else {
             return Err(Error::new("42883", format!("function {function} does not exist with argument {arg}"))
                 .hint(format!("Its parameters are: {}.", names.join(", "))));
@@ -546,39 +546,14 @@ fn read_by_range(
 }
 
 fn value_of(planner: &Planner, expr: &Expr, parameters: &[ScalarValue]) -> Result<ScalarValue> {
-    if let Expr::Value(value) = expr
-        && let ast::Value::Placeholder(name) = &value.value
-    {
-        let i: usize = name.trim_start_matches('$').parse().unwrap_or(0);
-        return i
+    match placeholder(expr) {
+        // As it was sent: what it stands for tells how it is to be read.
+        Some(number) => number
             .checked_sub(1)
             .and_then(|i| parameters.get(i).cloned())
-            .ok_or_else(|| Error::new("08P01", format!("there is no parameter {name}")));
+            .ok_or_else(|| Error::new("08P01", format!("there is no parameter ${number}"))),
+        None => planner.constant_with(expr, parameters),
     }
-    planner.constant(expr)
-}
-
-/// How many parameters a statement has.
-pub fn placeholders<T: Visit>(statement: &T) -> usize {
-    struct Highest(usize);
-    impl Visitor for Highest {
-        type Break = ();
-        fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
-            if let ast::Value::Placeholder(name) = &value.value {
-                self.0 = self.0.max(name.trim_start_matches('$').parse().unwrap_or(0));
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut visitor = Highest(0);
-    let _ = Visit::visit(statement, &mut visitor);
-    visitor.0
-}
-
-/// The types of the parameters of a statement whose plan does not tell.
-pub fn untyped<T: Visit>(statement: &T, types: &[Option<DataType>]) -> Vec<FieldRef> {
-    let count = placeholders(statement).max(types.len());
-    (0..count).map(|i| crate::work::parameter(types.get(i).cloned().flatten().unwrap_or(DataType::Utf8))).collect()
 }
 
 async fn invoke(work: &mut Work, function: &Function, arguments: &Arguments) -> Result<Rows> {
@@ -648,6 +623,9 @@ fn chunk_width(value: &ScalarValue, table: &Table, column: &str) -> Result<i64> 
     width.filter(|w| *w > 0).ok_or_else(invalid)
 }
 
+/// The parameters of `refresh_continuous_aggregate`.
+const REFRESH: &[&str] = &["continuous_aggregate", "window_start", "window_end", "force", "options"];
+
 /// CALL.
 pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarValue]) -> Result<Outcome> {
     let parts = name_parts(&call.name);
@@ -691,8 +669,7 @@ struct Asked {
 impl Asked {
     /// Reads the arguments of `refresh_continuous_aggregate`.
     fn read(work: &Work, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<Asked> {
-        const NAMES: &[&str] = &["continuous_aggregate", "window_start", "window_end", "force", "options"];
-        let arguments = read_named(&work.planner(), "refresh_continuous_aggregate", NAMES, args, parameters)?;
+        let arguments = read_named(&work.planner(), "refresh_continuous_aggregate", REFRESH, args, parameters)?;
         let name = arguments
             .text("continuous_aggregate")
             .ok_or_else(|| Error::invalid_parameter("invalid continuous aggregate"))?;

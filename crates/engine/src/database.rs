@@ -1,11 +1,11 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
-use crate::Result;
 use crate::function::Functions;
 use crate::function::context::SessionClock;
 use crate::query::{PlanCache, StatementTimes};
 use crate::sequence::Numbers;
 use crate::setting::Settings;
+use crate::{Result, administration, information};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -94,6 +94,20 @@ impl Engine {
         state
     }
 
+    /// The functions that statements may call, by what they are.
+    pub fn offered(&self) -> Vec<(&'static str, BTreeSet<String>)> {
+        let functions = &self.functions;
+        let open = |names: Vec<&String>| names.into_iter().filter(|name| !own(name)).cloned().collect();
+        let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
+        vec![
+            ("Functions", open(functions.scalars.keys().collect())),
+            ("Aggregates", open(functions.aggregates.keys().collect())),
+            ("Window functions", open(functions.windows.keys().collect())),
+            ("Of TimescaleDB, executed once", owned(&mut administration::names())),
+            ("From the catalog", owned(&mut information::function_names())),
+        ]
+    }
+
     /// Microseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now_micros()
@@ -110,6 +124,14 @@ impl Engine {
         })?;
         Ok(())
     }
+}
+
+/// Whether a function only stands in for an operator or a rewritten form.
+fn own(name: &str) -> bool {
+    (name.starts_with("pg_") && !matches!(name, "pg_typeof" | "pg_size_pretty"))
+        || name.starts_with("json_list")
+        || name.starts_with("arrow_")
+        || name.starts_with('_')
 }
 
 fn configured(state: &SessionState, settings: &Settings, times: StatementTimes) -> SessionState {

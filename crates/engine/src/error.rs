@@ -256,7 +256,12 @@ fn from_schema_error(e: &datafusion::common::SchemaError) -> Error {
             let relation = field.relation.as_ref().map_or("", |relation| relation.table());
             Error::new("42P01", format!("missing FROM-clause entry for table \"{relation}\""))
         }
-        Schema::FieldNotFound { field, .. } => Error::no_column(&field.quoted_flat_name().replace('"', "")),
+        Schema::FieldNotFound { field, .. } => match &field.relation {
+            Some(relation) => {
+                Error::new("42703", format!("column {}.{} does not exist", relation.table(), field.name()))
+            }
+            None => Error::no_column(field.name()),
+        },
         Schema::AmbiguousReference { field } => {
             Error::new("42702", format!("column reference \"{}\" is ambiguous", field.name()))
         }
@@ -309,6 +314,10 @@ fn from_words(message: String) -> Error {
 
 /// DataFusion's planner gives only words; these are the ones it uses.
 fn from_plan_message(message: String) -> Error {
+    if let Some(name) = message.strip_prefix("Invalid function '").and_then(|rest| rest.split('\'').next()) {
+        return Error::new("42883", format!("function {name} does not exist"))
+            .hint("No function matches the given name and argument types. You might need to add explicit type casts.");
+    }
     let known = WORDS.iter().find(|(words, _)| message.contains(words)).map(|(_, sqlstate)| *sqlstate);
     let sqlstate = if let Some(sqlstate) = known {
         sqlstate

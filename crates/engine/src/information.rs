@@ -16,7 +16,6 @@ mod pg_catalog;
 mod relations;
 pub mod rows;
 mod schema;
-mod settings;
 mod size;
 mod table_functions;
 pub mod timescale;
@@ -84,6 +83,11 @@ pub fn scalar_function(planner: &Planner, name: &str) -> Option<Arc<ScalarUDF>> 
 
 /// What makes the rows of a table function from its arguments.
 pub type TableFunction = fn(&Known, &[ScalarValue]) -> Result<Arc<dyn TableProvider>>;
+
+/// The names of the functions that answer from the catalog.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::names().map(|(name, _)| name).chain(table_functions::names())
+}
 
 /// A table function that answers from the catalog, if the name is one's.
 pub fn table_function(name: &str) -> Option<TableFunction> {
@@ -200,13 +204,5 @@ impl Known {
         let comments = &self.version.catalog().comments;
         let full = format!("COLUMN:{}.{}.{column}", relation.schema, relation.name);
         comments.get(&full).or_else(|| comments.get(&format!("COLUMN:{}.{column}", relation.name))).cloned()
-    }
-
-    /// The value of a setting, also of those that PostgreSQL has and nothing here depends on.
-    fn setting(&self, name: &str) -> Result<String> {
-        match (self.settings.get(name), settings::accepted(name)) {
-            (Err(_), Some(value)) => Ok(value.to_owned()),
-            (value, _) => Ok(value?.to_owned()),
-        }
     }
 }

@@ -69,6 +69,7 @@ async fn attempt(
             autocommit: true,
             notices: Vec::new(),
             described: Vec::new(),
+            bound: Arc::default(),
             seen: Arc::default(),
         };
         act(&mut work, job).await?;

@@ -33,7 +33,7 @@ mod refresh;
 mod rollup;
 mod sequence;
 pub mod session;
-mod setting;
+pub mod setting;
 mod state;
 mod table;
 pub mod text;

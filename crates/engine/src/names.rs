@@ -8,8 +8,8 @@
 use crate::parse::ident;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Subscript,
-    TrimWhereField, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Ident, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Subscript, TrimWhereField, VisitMut, VisitorMut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -61,12 +61,15 @@ fn name_set(set: &mut SetExpr) {
 
 fn name_select(select: &mut Select) {
     let mut taken = HashSet::new();
+    let stars = stars(select);
     for item in &mut select.projection {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let plain = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
                 let name = name_of(expr).unwrap_or_else(|| "?column?".to_owned());
-                if plain && taken.insert(name.clone()) {
+                if plain && stars.contains(expr) {
+                    taken.insert(name.clone());
+                } else if plain && taken.insert(name.clone()) {
                     continue;
                 }
                 let alias = Ident::with_quote('"', unused(name, &mut taken));
@@ -84,6 +87,45 @@ fn name_select(select: &mut Select) {
             _ => {}
         }
     }
+}
+
+/// What the stars of a SELECT stand for.
+struct Stars {
+    /// Whether there is a `*`.
+    all: bool,
+    /// The tables of `t.*`.
+    of: Vec<String>,
+    /// Whether all columns are of one table.
+    only_one: bool,
+}
+
+impl Stars {
+    /// Whether a star stands for this column, too: `SELECT a, *`, `SELECT t.a, t.*`.
+    fn contains(&self, column: &Expr) -> bool {
+        match column {
+            Expr::CompoundIdentifier(path) if path.len() > 1 => {
+                self.all || self.of.contains(&ident(&path[path.len() - 2]))
+            }
+            _ => self.all || (self.only_one && !self.of.is_empty()),
+        }
+    }
+}
+
+fn stars(select: &Select) -> Stars {
+    let mut stars = Stars { all: false, of: Vec::new(), only_one: false };
+    for item in &select.projection {
+        match item {
+            SelectItem::Wildcard(_) => stars.all = true,
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                if let Some(ObjectNamePart::Identifier(table)) = name.0.last() {
+                    stars.of.push(ident(table));
+                }
+            }
+            _ => {}
+        }
+    }
+    stars.only_one = matches!(select.from.as_slice(), [one] if one.joins.is_empty());
+    stars
 }
 
 fn unused(name: String, taken: &mut HashSet<String>) -> String {

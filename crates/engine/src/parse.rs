@@ -9,8 +9,10 @@
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
 mod copy;
+mod position;
 
 pub use copy::{CopySource, CopyStatement};
+pub use position::located;
 
 use crate::cursor::{Declare, Direction, Fetch};
 use crate::define::Alter;
@@ -142,6 +144,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
     }
     let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
     order_sequence_options(&mut tokens);
+    limit_by_fetch(&mut tokens);
     let words: Vec<String> = tokens.iter().take(6).map(|t| t.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
@@ -167,6 +170,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["CHECKPOINT", ..] => Ok(Statement::Nothing("CHECKPOINT")),
         ["REINDEX", ..] => Ok(Statement::Nothing("REINDEX")),
         ["CLUSTER", ..] => Ok(Statement::Nothing("CLUSTER")),
+        ["RESET", "TIME", "ZONE"] => parse("RESET timezone"),
         ["DO", ..] => Err(Error::unsupported("DO blocks are not supported").hint("Send the statements one by one.")),
         ["TABLE", ..] => {
             let rest = &sql[lines.offset(tokens[0].span.end)..];
@@ -284,6 +288,39 @@ fn order_sequence_options(tokens: &mut [TokenWithSpan]) {
         options.sort_by_key(|(rank, _)| *rank);
         let ordered: Vec<TokenWithSpan> = options.into_iter().flat_map(|(_, option)| option).collect();
         tokens[start..end].clone_from_slice(&ordered);
+    }
+}
+
+/// `FETCH FIRST (…) ROWS ONLY`, with an expression in parentheses, as the `LIMIT (…)` that it is.
+fn limit_by_fetch(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |tokens: &[TokenWithSpan], i: usize, words: &[&str]| {
+        matches!(tokens.get(i), Some(TokenWithSpan { token: Token::Word(w), .. })
+            if w.quote_style.is_none() && words.iter().any(|word| w.value.eq_ignore_ascii_case(word)))
+    };
+    let mut at = 1;
+    while at + 2 < tokens.len() {
+        at += 1;
+        if !is(tokens, at - 1, &["FETCH"])
+            || !is(tokens, at, &["FIRST", "NEXT"])
+            || tokens[at + 1].token != Token::LParen
+        {
+            continue;
+        }
+        let mut depth = 0;
+        let end = (at + 1..tokens.len()).find(|i| {
+            match tokens[*i].token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let Some(end) = end else { return };
+        if is(tokens, end + 1, &["ROW", "ROWS"]) && is(tokens, end + 2, &["ONLY"]) {
+            tokens.drain(end + 1..end + 3);
+            tokens.remove(at);
+            tokens[at - 1].token = Token::make_keyword("LIMIT");
+        }
     }
 }
 

@@ -11,13 +11,14 @@ mod cache;
 
 use crate::database::Engine;
 use crate::operator::marked::marked;
-use crate::operator::operand::Operand;
+use crate::operator::operand::{Operand, interval};
 use crate::operator::refused::refuse;
 use crate::operator::values::settle_values;
 use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
+use crate::work::parameter;
 use crate::{
     Error, Result, convert, gapfill, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row,
 };
@@ -30,8 +31,11 @@ use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
-use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{
+    AggregateUDF, Cast, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
@@ -42,7 +46,7 @@ use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, RangeSet, T
 use highwater_store::Version;
 use highwater_store::schema::field_type;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -74,6 +78,10 @@ pub struct Planner {
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
     numbered: AtomicBool,
+    /// Values of parameters for functions in FROM, whose rows are made while planning.
+    bound: Arc<[ScalarValue]>,
+    /// The types of the parameters that such functions take, by number, where there are no values yet.
+    taken: Mutex<BTreeMap<usize, DataType>>,
 }
 
 impl Planner {
@@ -101,7 +109,72 @@ impl Planner {
             reads: Arc::default(),
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
+            bound: Arc::default(),
+            taken: Mutex::default(),
         }
+    }
+
+    /// Gives functions in FROM these values of parameters.
+    pub fn with_bound(mut self, values: Arc<[ScalarValue]>) -> Self {
+        self.bound = values;
+        self
+    }
+
+    /// Adds the types of parameters that functions in FROM take, which are not in the plan.
+    pub fn add_taken(&self, parameters: &mut Vec<FieldRef>, declared: &[Option<DataType>]) {
+        for (number, data_type) in self.taken.lock().iter() {
+            let count = parameters.len().max(*number);
+            parameters.resize_with(count, || parameter(DataType::Utf8));
+            if declared.get(number - 1).is_none_or(Option::is_none) {
+                parameters[number - 1] = parameter(data_type.clone());
+            }
+        }
+    }
+
+    /// The values of a table function's arguments; NULL of the right type for a parameter without a value.
+    fn arguments(&self, args: Vec<Expr>) -> Result<Vec<ScalarValue>> {
+        let open = |expr: &Expr| matches!(expr, Expr::Placeholder(_));
+        let given = args.iter().find(|arg| !matches!(arg.exists(|e| Ok(open(e))), Ok(true)));
+        let sibling = given.and_then(|arg| self.constant_of(arg).ok()).map(|value| value.data_type());
+        let take = |placeholder: &Placeholder, needed: &DataType| -> Result<Expr> {
+            let number = placeholder.id.trim_start_matches('$').parse::<usize>().ok().filter(|number| *number > 0);
+            let number =
+                number.ok_or_else(|| Error::new("42P02", format!("there is no parameter {}", placeholder.id)))?;
+            if let Some(value) = self.bound.get(number - 1) {
+                return Ok(Expr::Literal(value.clone(), None));
+            }
+            let data_type = placeholder.field.as_ref().map_or(needed, |field| field.data_type()).clone();
+            self.taken.lock().insert(number, data_type.clone());
+            Ok(Expr::Literal(ScalarValue::try_from(&data_type)?, None))
+        };
+        args.into_iter()
+            .enumerate()
+            .map(|(i, arg)| {
+                // What is counted to is of the type of what is counted from; a step of times is an interval.
+                let needed = match &sibling {
+                    Some(DataType::Timestamp(..) | DataType::Date32) if i == 2 => interval(),
+                    Some(other) => other.clone(),
+                    None => DataType::Int32,
+                };
+                let bound = arg.transform_down(|part| match part {
+                    Expr::Cast(cast) => match cast.expr.as_ref() {
+                        Expr::Placeholder(placeholder) => {
+                            let value = take(placeholder, cast.field.data_type())?;
+                            Ok(Transformed::new(
+                                Expr::Cast(Cast { expr: Box::new(value), ..cast }),
+                                true,
+                                TreeNodeRecursion::Jump,
+                            ))
+                        }
+                        _ => Ok(Transformed::no(Expr::Cast(cast))),
+                    },
+                    Expr::Placeholder(placeholder) => Ok(Transformed::yes(take(&placeholder, &needed)?)),
+                    other => Ok(Transformed::no(other)),
+                })?;
+                let planned = meaning::apply_expr(bound.data, &DFSchema::empty(), self.state())?;
+                self.constant_of(&planned)
+            })
+            .collect()
     }
 
     /// Remembers for this session which numbers of sequences it gets.
@@ -280,6 +353,23 @@ impl Planner {
         let schema = DFSchema::empty();
         let planned = self.plan_expr(expr, &schema)?;
         self.constant_of(&planned)
+    }
+
+    /// The value of an expression without columns, in which parameters have these values.
+    ///
+    /// # Errors
+    /// 08P01 when there is no such parameter.
+    pub fn constant_with(&self, expr: &ast::Expr, parameters: &[ScalarValue]) -> Result<ScalarValue> {
+        let planned = self.plan_expr(expr, &DFSchema::empty())?;
+        let bound = planned.transform(|part| {
+            let Expr::Placeholder(placeholder) = &part else { return Ok(Transformed::no(part)) };
+            let value = placeholder.id.trim_start_matches('$').parse::<usize>().ok();
+            let value = value.and_then(|number| parameters.get(number.checked_sub(1)?));
+            let value =
+                value.ok_or_else(|| Error::new("08P01", format!("there is no parameter {}", placeholder.id)))?;
+            Ok(Transformed::yes(Expr::Literal(value.clone(), None)))
+        })?;
+        self.constant_of(&bound.data)
     }
 
     /// The value of an expression without columns, as one of a parameter's type.
@@ -463,18 +553,18 @@ impl ContextProvider for Planner {
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let bare = name.rsplit('.').next().unwrap_or(name);
-        let args = args
-            .into_iter()
-            .map(|arg| meaning::apply_expr(arg, &DFSchema::empty(), self.state()))
-            .collect::<Result<Vec<_>>>()?;
         if let Some(function) = information::table_function(bare) {
-            let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
-            return Ok(provider_as_source(function(self.known(), &values)?));
+            return Ok(provider_as_source(function(self.known(), &self.arguments(args)?)?));
         }
         match crate::function::table_function(bare) {
-            Some(function) => {
-                let values = args.iter().map(|arg| self.constant_of(arg)).collect::<Result<Vec<_>>>()?;
-                Ok(provider_as_source(function(&values, self.state())?))
+            Some(function) => Ok(provider_as_source(function(&self.arguments(args)?, self.state())?)),
+            // Any function may stand in FROM: its value is a row.
+            None if let Some(function) = self.get_function_meta(bare) => {
+                let literals = self.arguments(args)?.into_iter().map(|value| Expr::Literal(value, None)).collect();
+                let call = meaning::apply_expr(function.call(literals), &DFSchema::empty(), self.state())?;
+                let value = self.constant_of(&call)?.to_array()?;
+                let rows = RecordBatch::try_from_iter_with_nullable([(bare, value, true)])?;
+                Ok(provider_as_source(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
             }
             None => Err(Error::new("42883", format!("function {bare} does not exist")).into()),
         }

@@ -63,6 +63,13 @@ pub struct Prepared {
     text: Arc<str>,
 }
 
+impl Prepared {
+    /// What it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// What executing a statement gives.
 pub enum Outcome {
     /// Rows. The tag is `SELECT`, or `INSERT 0`, `UPDATE`, `DELETE` with RETURNING; the count of rows is
@@ -149,7 +156,7 @@ struct Block {
 impl Session {
     pub(crate) fn new(instance: Arc<Instance>, engine: Arc<Engine>, user: &str) -> Self {
         let mut settings = Settings::default();
-        settings.set("session_authorization", Some(user)).expect("it is a text setting");
+        settings.begin_with("session_authorization", user).expect("it is a text setting");
         Session {
             instance,
             engine,
@@ -170,6 +177,12 @@ impl Session {
     /// catalog.
     pub fn functions(&self) -> BTreeSet<String> {
         self.engine.functions.names()
+    }
+
+    /// The names of all functions that statements may call, by what they are; those that serve Highwater's own
+    /// plans left out.
+    pub fn offered(&self) -> Vec<(&'static str, BTreeSet<String>)> {
+        self.engine.offered()
     }
 
     /// Splits a simple-query string into its statements, without executing any.
@@ -203,7 +216,7 @@ impl Session {
     /// As executing it would give for names and types; 25P02 in a failed block.
     pub async fn prepare(&mut self, sql: &str, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
         let statement = parse::parse(sql)?;
-        self.describe(statement, sql.into(), types)
+        self.describe(statement, sql.into(), types).map_err(|e| parse::located(e, sql))
     }
 
     fn describe(&mut self, statement: Statement, text: Arc<str>, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
@@ -241,12 +254,12 @@ impl Session {
         tokio::task::coop::consume_budget().await;
         let token = CancellationToken::new();
         *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
-        let limit = Limit::new(token, self.settings.statement_timeout().map(Duration::from_millis));
+        let limit = Limit::new(token, self.settings.statement_timeout());
         let result = self.execute_now(prepared, parameters, &limit).await;
         if result.is_err() {
             self.fail();
         }
-        Ok(match result? {
+        Ok(match result.map_err(|e| parse::located(e, &prepared.text))? {
             Outcome::Rows { columns, rows, tag } => {
                 Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, limit), tag }
             }
@@ -321,6 +334,7 @@ impl Session {
             autocommit,
             notices: Vec::new(),
             described: Vec::new(),
+            bound: Arc::default(),
             seen: self.seen.clone(),
         }
     }
@@ -393,7 +407,7 @@ impl Session {
             Sql::Set(set) => self.set_statement(set).map(Some),
             Sql::Reset(reset) => {
                 match &reset.reset {
-                    ast::Reset::ALL => self.settings = Settings::default(),
+                    ast::Reset::ALL => self.settings.reset_all(),
                     ast::Reset::ConfigurationParameter(name) => {
                         self.settings.set(&parse::name_parts(name).join("."), None)?;
                     }
@@ -417,7 +431,7 @@ impl Session {
             }
             Sql::Discard { .. } => {
                 self.prepared.clear();
-                self.settings = Settings::default();
+                self.settings.reset_all();
                 *self.seen.lock() = Seen::default();
                 self.held.clear();
                 done("DISCARD ALL")
@@ -517,6 +531,7 @@ impl Session {
         let mut transaction = block.transaction.expect("no statement is running");
         self.engine.numbers.settle(&mut transaction)?;
         self.engine.commit(transaction, wait).await?;
+        self.settings.end_transaction();
         self.held.extend(cursors.into_iter().filter(|(_, cursor)| cursor.hold));
         Ok("COMMIT")
     }
@@ -551,17 +566,18 @@ impl Session {
     fn set_statement(&mut self, set: &ast::Set) -> Result<Outcome> {
         let text = |values: &[ast::Expr]| -> String { values.iter().map(setting_value).collect::<Vec<_>>().join(", ") };
         match set {
-            ast::Set::SingleAssignment { variable, values, .. } => {
+            ast::Set::SingleAssignment { scope, variable, values, .. } => {
                 let name = parse::name_parts(variable).join(".");
                 let default =
                     matches!(values.as_slice(), [ast::Expr::Identifier(i)] if i.value.eq_ignore_ascii_case("default"));
                 let value = text(values);
-                self.settings.set(&name, if default { None } else { Some(&value) })?;
+                let local = matches!(scope, Some(ast::ContextModifier::Local));
+                self.set_setting(&name, if default { None } else { Some(&value) }, local)?;
             }
-            ast::Set::SetTimeZone { value, .. } => {
+            ast::Set::SetTimeZone { local, value } => {
                 let value = setting_value(value);
-                let local = value.eq_ignore_ascii_case("local") || value.eq_ignore_ascii_case("default");
-                self.settings.set("timezone", if local { None } else { Some(&value) })?;
+                let default = value.eq_ignore_ascii_case("local") || value.eq_ignore_ascii_case("default");
+                self.set_setting("timezone", if default { None } else { Some(&value) }, *local)?;
             }
             ast::Set::SetTransaction { modes, .. } => {
                 let serializable = modes.iter().any(|mode| {
@@ -577,6 +593,19 @@ impl Session {
             other => return Err(Error::unsupported(format!("{other} is not supported"))),
         }
         Ok(Outcome::Done("SET".to_owned()))
+    }
+
+    fn set_setting(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<()> {
+        if !local {
+            return self.settings.set(name, value);
+        }
+        if self.block.is_none() {
+            let warning = Notice::warning("25P01", "SET LOCAL can only be used in transaction blocks");
+            self.notices.push(warning);
+            // It is checked, and ends with its own transaction.
+            return self.settings.clone().set_local(name, value);
+        }
+        self.settings.set_local(name, value)
     }
 
     fn show(&mut self, variable: &[ast::Ident]) -> Result<Outcome> {
@@ -620,6 +649,11 @@ impl Session {
             Some(_) => self.held.insert(declare.name.clone(), cursor),
         };
         Ok(Outcome::Done("DECLARE CURSOR".to_owned()))
+    }
+
+    /// The columns of a cursor that was declared.
+    pub fn cursor_columns(&self, name: &str) -> Option<SchemaRef> {
+        self.cursors.get(name).or_else(|| self.held.get(name)).map(|cursor| cursor.columns.clone())
     }
 
     fn cursor(&mut self, name: &str) -> Result<&mut Cursor> {
@@ -769,12 +803,17 @@ impl Session {
         changed
     }
 
-    /// Sets a setting, as the start-up message does.
+    /// Sets what a setting begins with and RESET gives it back, as the start-up message does.
     ///
     /// # Errors
-    /// 42704 no such setting, 22023 no such value.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.set(name, Some(value))
+    /// 42704 no such setting, 22023 no such value, 55P02 cannot be changed.
+    pub fn begin_with(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.begin_with(name, value)
+    }
+
+    /// The values of settings now.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Cancels what the session executes now, when fired from another task.

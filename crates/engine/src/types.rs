@@ -41,6 +41,10 @@ fn column_type(sql: &ast::DataType, made: &dyn Fn(&[String]) -> Option<ColumnTyp
             ColumnType::Varchar(characters("varchar", length)?)
         }
         Sql::Char(length) | Sql::Character(length) => ColumnType::Char(characters("char", length)?.unwrap_or(1)),
+        Sql::Time(Some(0..=5), _) | Sql::Timestamp(Some(0..=5), _) | Sql::Interval { precision: Some(0..=5), .. } => {
+            return Err(Error::unsupported(format!("type {sql} is not supported: times are kept in microseconds"))
+                .hint("Leave the precision out, and round where it matters: x::timestamp(3)."));
+        }
         Sql::Date => ColumnType::Date,
         Sql::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
         Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => {

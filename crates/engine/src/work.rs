@@ -42,6 +42,8 @@ pub struct Work {
     pub notices: Vec<Notice>,
     /// The parameters as the statement was described with.
     pub described: Vec<FieldRef>,
+    /// The values of the statement's parameters.
+    pub bound: Arc<[ScalarValue]>,
     /// What the session has seen of sequences.
     pub seen: Arc<Mutex<Seen>>,
 }
@@ -51,6 +53,7 @@ impl Work {
     pub fn planner(&self) -> Planner {
         Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
             .with_seen(self.seen.clone())
+            .with_bound(self.bound.clone())
     }
 
     /// The relation that a name stands for.
@@ -142,8 +145,11 @@ impl Work {
         let sql = match statement {
             Statement::Sql(sql) => sql,
             Statement::Declare(declare) => {
-                let plan = self.planner().plan_query(&declare.query, types)?;
-                return Ok((parameters_of(&plan, types)?, None));
+                let planner = self.planner();
+                let plan = planner.plan_query(&declare.query, types)?;
+                let mut parameters = parameters_of(&plan, types)?;
+                planner.add_taken(&mut parameters, types);
+                return Ok((parameters, None));
             }
             Statement::ExplainRefresh(args) => {
                 return Ok((administration::untyped(args, types), Some(refresh::explain_columns())));
@@ -152,7 +158,7 @@ impl Work {
         };
         match sql.as_ref() {
             ast::Statement::Query(query) if into(query).is_some() => {
-                Ok((administration::untyped(query.as_ref(), types), None))
+                Ok((administration::written(self, query.as_ref(), types), None))
             }
             ast::Statement::Query(query) => {
                 let planner = self.planner();
@@ -163,12 +169,18 @@ impl Work {
                 let planned = administration::described(query)?;
                 let plan = planner.plan_query(&planned, types)?;
                 let mut parameters = parameters_of(&plan, types)?;
+                planner.add_taken(&mut parameters, types);
                 match planned {
                     Cow::Borrowed(_) => drop(planner.keep(text, types, parameters.clone(), &plan, clock_reads)),
                     // Those of functions that are executed before planning are not in the plan.
                     Cow::Owned(_) => {
-                        let count = parameters.len().max(administration::placeholders(query.as_ref()));
-                        parameters.resize(count, parameter(DataType::Utf8));
+                        let written = administration::written(self, query.as_ref(), types);
+                        let planned = std::mem::replace(&mut parameters, written);
+                        for (parameter, planned) in parameters.iter_mut().zip(planned) {
+                            if *planned.data_type() != DataType::Utf8 {
+                                *parameter = planned;
+                            }
+                        }
                     }
                 }
                 Ok((parameters, Some(Arc::new(plan.schema().as_arrow().clone()))))
@@ -177,9 +189,10 @@ impl Work {
                 write::describe(self, sql, types)
             }
             ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => {
-                Ok((administration::untyped(sql.as_ref(), types), Some(explain_columns())))
+                Ok((administration::written(self, sql.as_ref(), types), Some(explain_columns())))
             }
-            other => Ok((administration::untyped(other, types), None)),
+            ast::Statement::Call(call) => Ok((administration::called(self, call, types), None)),
+            other => Ok((administration::written(self, other, types), None)),
         }
     }
 
@@ -187,6 +200,9 @@ impl Work {
     ///
     /// * `text` – what it was read from.
     pub async fn run(&mut self, statement: &Statement, text: &Arc<str>, parameters: &[ScalarValue]) -> Result<Outcome> {
+        if !parameters.is_empty() {
+            self.bound = parameters.into();
+        }
         match statement {
             Statement::Empty => Ok(Outcome::Empty),
             Statement::Nothing(tag) => Ok(Outcome::Done((*tag).to_owned())),

@@ -35,7 +35,7 @@ use highwater::{Error, Instance};
 use io::{Io, Stream};
 use pgwire::tokio::TlsAcceptor;
 use scram::Verifier;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -66,6 +66,8 @@ pub struct Shared {
     pub authentication: Authentication,
     /// How connections are encrypted, if they can be.
     pub tls: Option<TlsAcceptor>,
+    /// What the settings of a session begin with.
+    pub session: BTreeMap<String, String>,
     /// The connections there are.
     pub connections: Arc<Connections>,
     /// Fired when the server stops.

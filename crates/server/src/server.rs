@@ -156,6 +156,7 @@ pub fn share(settings: &Settings, instance: Arc<Instance>) -> Result<Arc<Shared>
         instance,
         authentication,
         tls,
+        session: settings.session.clone(),
         connections: Arc::new(Connections::new(settings.max_connections)),
         shutdown: CancellationToken::new(),
     }))
@@ -178,6 +179,13 @@ fn check(settings: &Settings) -> Result<(), StartError> {
             "nobody could connect: --auth scram is given, but no user has a password".to_owned(),
             "Set HIGHWATER_PASSWORD for the user postgres, or add [users] to the configuration file.",
         );
+    }
+    let mut session = highwater::setting::Settings::default();
+    for (name, value) in &settings.session {
+        session.begin_with(name, value).map_err(|e| StartError::Settings {
+            message: format!("wrong setting of sessions: {}", e.message),
+            hint: e.hint.unwrap_or_else(|| "Change it under [session] in the configuration file.".to_owned()),
+        })?;
     }
     if settings.tls_cert.is_some() != settings.tls_key.is_some() {
         return wrong(

@@ -2,7 +2,8 @@
 //!
 //! Each is declared once, in `settings!` below, and can be given as a flag, in the environment, in a TOML file, or not
 //! at all; the first of these that has it counts. `--help`, the file's keys and [`DESCRIPTIONS`] are made from the
-//! declaration.
+//! declaration. Only the file has the tables `[users]`, with passwords, and `[session]`, with what the settings of a
+//! session begin with.
 
 mod value;
 
@@ -42,6 +43,8 @@ macro_rules! settings {
             $(#[doc = $optional_sentence] pub $optional_name: Option<$optional_type>,)*
             /// Passwords, or what PostgreSQL keeps of them, by user.
             pub users: BTreeMap<String, String>,
+            /// What the settings of a session begin with.
+            pub session: BTreeMap<String, String>,
         }
 
         impl Default for Settings {
@@ -68,6 +71,10 @@ macro_rules! settings {
             /// Passwords, or what PostgreSQL keeps of them, by user.
             #[arg(skip)]
             pub users: BTreeMap<String, String>,
+            /// What the settings of a session begin with.
+            #[arg(skip)]
+            #[serde(deserialize_with = "value::texts")]
+            pub session: BTreeMap<String, String>,
         }
 
         impl Given {
@@ -77,6 +84,7 @@ macro_rules! settings {
                     $($name: self.$name.or(other.$name),)*
                     $($optional_name: self.$optional_name.or(other.$optional_name),)*
                     users: other.users.into_iter().chain(self.users).collect(),
+                    session: other.session.into_iter().chain(self.session).collect(),
                 }
             }
 
@@ -88,6 +96,7 @@ macro_rules! settings {
                     },)*
                     $($optional_name: self.$optional_name,)*
                     users: self.users,
+                    session: self.session,
                 })
             }
         }
@@ -192,6 +201,15 @@ mod tests {
         assert_eq!(settings.max_connections, 7);
         assert_eq!(settings.http.port(), 8000);
         assert_eq!(settings.users["ann"], "secret");
+    }
+
+    #[test]
+    fn settings_of_sessions_are_texts_numbers_and_booleans() {
+        let file = file("[session]\ntimezone = \"Europe/Paris\"\nlog_min_duration_statement = 250\njit = false\n");
+        let settings = Settings::resolve(Given::default(), Some(file.path())).unwrap();
+        let session: Vec<(&str, &str)> = settings.session.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let expected = [("jit", "false"), ("log_min_duration_statement", "250"), ("timezone", "Europe/Paris")];
+        assert_eq!(session, expected);
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         }
         return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
+    if create.inherits.is_some() {
+        return Err(Error::unsupported("tables that inherit are not supported").hint("Write the columns out."));
+    }
+    if create.partition_by.is_some() {
+        return Err(Error::unsupported("PARTITION BY is not supported")
+            .hint("Make it a hypertable, which is cut by time: SELECT create_hypertable('…', 'time')."));
+    }
     if create.temporary {
         return Err(no_temporary_tables());
     }

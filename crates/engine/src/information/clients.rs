@@ -11,9 +11,9 @@
 
 use crate::parse::{self, ident, name_parts};
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
-    VisitorMut,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -146,6 +146,11 @@ fn rewrite(expr: &mut Expr) {
             let name = ident(name);
             if matches!(name.as_str(), "current_schema" | "current_role") {
                 *expr = call(&name, Vec::new());
+            }
+        }
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            if let Some(rewritten) = expanded_field(root, access_chain) {
+                *expr = rewritten;
             }
         }
         Expr::Function(function) => {
@@ -343,6 +348,21 @@ fn rewritten_function(function: &mut Function) -> Option<Expr> {
             function.name = ObjectName::from(vec![Ident::new("array_length")]);
             None
         }
+        ("array_lower", FunctionArguments::List(list)) => {
+            let [
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(array)),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(number)),
+            ] = list.args.as_slice()
+            else {
+                return None;
+            };
+            parse::parse_expr(&format!("CASE WHEN array_length({array}, {number}) IS NOT NULL THEN 1 END")).ok()
+        }
+        // Its rows are the places of an array: `x`, what is there, and `n`, which one it is.
+        ("_pg_expandarray", FunctionArguments::List(list)) => {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(array)) = list.args.first()? else { return None };
+            Some(call("unnest", vec![array.clone()]))
+        }
         ("generate_subscripts", FunctionArguments::List(list)) => {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(array)) = list.args.first()? else { return None };
             // The vectors of the catalog count from 0.
@@ -350,6 +370,24 @@ fn rewritten_function(function: &mut Function) -> Option<Expr> {
                 || matches!(array, Expr::CompoundIdentifier(path) if path.last().is_some_and(is_vector));
             let (first, end) = if vector { (0, "") } else { (1, " + 1") };
             parse::parse_expr(&format!("unnest(range({first}, coalesce(cardinality({array}), 0){end}))")).ok()
+        }
+        _ => None,
+    }
+}
+
+/// A field of a row of `_pg_expandarray`, which has become its `x` already.
+fn expanded_field(root: &Expr, access_chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain else { return None };
+    let Expr::Nested(row) = root else { return None };
+    match (row.as_ref(), ident(field).as_str()) {
+        (Expr::Function(function), "n") if function.name.to_string() == "unnest" => {
+            let FunctionArguments::List(list) = &function.args else { return None };
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(array)) = list.args.first()? else { return None };
+            parse::parse_expr(&format!("unnest(range(1, coalesce(cardinality({array}), 0) + 1))")).ok()
+        }
+        (Expr::Function(function), "x") if function.name.to_string() == "unnest" => Some(row.as_ref().clone()),
+        (Expr::CompoundIdentifier(path), "x") if path.last().is_some_and(|name| name.value == "KEYS") => {
+            Some(row.as_ref().clone())
         }
         _ => None,
     }

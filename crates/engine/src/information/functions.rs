@@ -63,11 +63,13 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_encoding_to_char", "name", true, |_, _| Ok("UTF8".into())),
     ("getdatabaseencoding", "name", true, |_, _| Ok("UTF8".into())),
     ("pg_char_to_encoding", "int4", true, |_, _| Ok(6.into())),
+    ("parse_ident", "text[]", true, |_, args| Ok(parse::parse_name(&text(&args[0]).unwrap_or_default())?.into())),
+    ("pg_stat_get_numscans", "int8", true, |_, _| Ok(0.into())),
     ("pg_relation_is_publishable", "bool", true, |_, _| Ok(false.into())),
     ("pg_relation_is_updatable", "int4", true, |_, _| Ok(0.into())),
     ("pg_tablespace_location", "text", true, |_, _| Ok("".into())),
     ("pg_table_is_visible", "bool", true, table_is_visible),
-    ("pg_type_is_visible", "bool", true, |_, args| Ok(types::by_oid(oid(&args[0])).is_some().into())),
+    ("pg_type_is_visible", "bool", true, type_is_visible),
     ("pg_function_is_visible", "bool", true, function_is_visible),
     ("pg_operator_is_visible", "bool", true, |_, _| Ok(true.into())),
     ("pg_opclass_is_visible", "bool", true, |_, _| Ok(true.into())),
@@ -494,9 +496,23 @@ fn version(_: &Known, _: &[ScalarValue]) -> Result<Cell> {
     .into())
 }
 
+/// Whether a type is found without its schema: one of PostgreSQL's, or the first of its name on the search path.
+fn type_is_visible(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    let oid = oid(&args[0]);
+    if types::by_oid(oid).is_some() {
+        return Ok(true.into());
+    }
+    let objects = &known.version.catalog().objects;
+    let Some(kind) = objects.enums.values().find(|kind| kind.id == oid || kind.array_id == oid) else {
+        return Ok(Cell::Null);
+    };
+    let found = known.schemas_on_path(false).iter().find_map(|schema| objects.enum_type(schema, &kind.name).cloned());
+    Ok(found.is_some_and(|found| found.id == kind.id).into())
+}
+
 fn current_setting(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
     let name = text(&args[0]).unwrap_or_default();
-    match known.setting(&name) {
+    match known.settings.get(&name) {
         Ok(value) => Ok(value.into()),
         Err(_) if args.get(1) == Some(&ScalarValue::from(true)) => Ok(Cell::Null),
         Err(e) => Err(e),

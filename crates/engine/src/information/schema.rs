@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::information::relations::{Attribute, Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, columns, row, table};
-use crate::information::{Known, timescale, types};
+use crate::information::{Known, OWNER_OID, timescale, types};
 use crate::query::Planner;
 use datafusion::catalog::TableProvider;
 use highwater_model::{ColumnId, Identity, TableId};
@@ -23,8 +23,34 @@ const VIEWS: &[View] = &[
     ("sequences", SEQUENCES, sequences),
     ("check_constraints", CHECK_CONSTRAINTS, check_constraints),
     ("routines", ROUTINES, |_| Vec::new()),
+    ("table_privileges", TABLE_PRIVILEGES, table_privileges),
+    ("role_table_grants", TABLE_PRIVILEGES, table_privileges),
+    ("column_privileges", COLUMN_PRIVILEGES, |_| Vec::new()),
+    ("role_column_grants", COLUMN_PRIVILEGES, |_| Vec::new()),
     ("information_schema_catalog_name", columns! { catalog_name name }, |known| vec![row![&known.database]]),
 ];
+
+const TABLE_PRIVILEGES: Columns = columns! {
+    grantor name, grantee name, table_catalog name, table_schema name, table_name name, privilege_type text, is_grantable text, with_hierarchy text,
+};
+
+/// What the owner may do with a table: everything, until there are roles.
+fn table_privileges(known: &Known) -> Vec<Row> {
+    const ALL: [&str; 7] = ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
+    let owner = known.role_name(OWNER_OID);
+    let of_relation = |r: &Relation| {
+        let row = |privilege: &str| {
+            let hierarchy = if privilege == "SELECT" { "YES" } else { "NO" };
+            row![&owner, &owner, &known.database, &r.schema, &r.name, privilege, "YES", hierarchy]
+        };
+        ALL.map(row)
+    };
+    listed(known).flat_map(of_relation).collect()
+}
+
+const COLUMN_PRIVILEGES: Columns = columns! {
+    grantor name, grantee name, table_catalog name, table_schema name, table_name name, column_name name, privilege_type text, is_grantable text,
+};
 
 /// The names and columns of all views.
 pub fn views() -> impl Iterator<Item = (&'static str, Columns)> {

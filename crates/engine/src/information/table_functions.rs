@@ -26,6 +26,11 @@ const FUNCTIONS: &[(&str, TableFunction)] = &[
     ("pg_get_keywords", |_, _| table(columns! { word text, catcode char, catdesc text }, Vec::new())),
 ];
 
+/// The names of the functions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, _)| *name)
+}
+
 /// The function of this name.
 pub fn find(name: &str) -> Option<TableFunction> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)

@@ -4,11 +4,12 @@
 //! a EXCEPT ALL b, a INTERSECT ALL b      rows would not be counted, only looked for
 //! l FULL JOIN r USING (k)                k would be that of the left side alone
 //! SELECT 'a' 'b'                         'b' would be a name
+//! FROM t TABLESAMPLE …                   all rows would be read
 //! ```
 
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Visit, Visitor,
+    JoinConstraint, JoinOperator, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
 };
 use std::ops::ControlFlow;
 
@@ -51,6 +52,16 @@ fn look(body: &SetExpr) -> ControlFlow<Error> {
                 {
                     let text = &alias.value;
                     return ControlFlow::Break(Error::syntax(format!("syntax error at or near \"'{text}'\"")));
+                }
+            }
+            let factors = select
+                .from
+                .iter()
+                .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+            for factor in factors {
+                if matches!(factor, TableFactor::Table { sample: Some(_), .. }) {
+                    let hint = "Filter by random() < 0.1, or by a remainder of a key.";
+                    return ControlFlow::Break(Error::unsupported("TABLESAMPLE is not supported").hint(hint));
                 }
             }
             for join in select.from.iter().flat_map(|from| &from.joins) {

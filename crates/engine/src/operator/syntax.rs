@@ -97,7 +97,10 @@ fn name_column(factor: &mut TableFactor) {
 
 fn has_one_column(name: &ObjectName) -> bool {
     let bare = name.0.last().map(|part| part.to_string().to_lowercase()).unwrap_or_default();
-    matches!(bare.as_str(), "generate_series" | "unnest" | "show_chunks" | "drop_chunks")
+    const SETS: [&str; 4] = ["generate_series", "unnest", "show_chunks", "drop_chunks"];
+    const SCALARS: [&str; 6] =
+        ["string_to_array", "current_schemas", "parse_ident", "current_setting", "now", "version"];
+    SETS.contains(&bare.as_str()) || SCALARS.contains(&bare.as_str())
 }
 
 /// Functions with named arguments: name, parameters in order, and what stands for one that is not given.

@@ -11,8 +11,8 @@ use highwater::{Error, RowStream, Session, TransactionStatus};
 use highwater_model::time::Zone;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tracing::{debug, error};
+use std::time::{Duration, Instant};
+use tracing::{debug, error, info};
 
 /// How long a client may take to say who it is.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,6 +62,8 @@ pub struct Connection<'a> {
     pub(super) skipping: bool,
     /// The statements up to Sync are one transaction, which is open.
     pub(super) implicit: bool,
+    /// The client was told that it may go on, and has not.
+    waiting: bool,
     zone: (String, Zone),
     _registration: Registration,
 }
@@ -80,6 +82,7 @@ pub async fn run(io: &mut Io, shared: &Arc<Shared>) {
                 portals: HashMap::new(),
                 skipping: false,
                 implicit: false,
+                waiting: false,
                 zone: ("UTC".to_owned(), Zone::UTC),
                 _registration: registration,
             };
@@ -100,7 +103,7 @@ impl Connection<'_> {
     async fn serve(&mut self) -> Result<(), Stop> {
         self.ready().await?;
         loop {
-            let Some(frame) = self.next_frame(8192).await? else { return Ok(()) };
+            let Some(frame) = self.next_command().await? else { return Ok(()) };
             if frame.kind == kind::TERMINATE {
                 return Ok(());
             }
@@ -151,6 +154,38 @@ impl Connection<'_> {
         }
     }
 
+    /// The next message outside of a COPY. After ReadyForQuery, the client may take only so long to send it.
+    async fn next_command(&mut self) -> Result<Option<Frame>, Stop> {
+        let settings = self.session.settings();
+        let (limit, sqlstate, message) = match self.session.status() {
+            _ if !std::mem::take(&mut self.waiting) => return self.next_frame(8192).await,
+            TransactionStatus::Idle => {
+                (settings.idle_timeout(), "57P05", "terminating connection due to idle-session timeout")
+            }
+            TransactionStatus::InBlock | TransactionStatus::Failed => (
+                settings.idle_in_transaction_timeout(),
+                "25P03",
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        match limit {
+            None => self.next_frame(8192).await,
+            Some(limit) => tokio::time::timeout(limit, self.next_frame(8192))
+                .await
+                .unwrap_or_else(|_| Err(Stop::Fatal(Error::new(sqlstate, message)))),
+        }
+    }
+
+    /// Logs a statement that took long, as `log_min_duration_statement` wants it.
+    pub(super) fn log_duration(&self, began: Instant, statement: &str) {
+        let Some(least) = self.session.settings().log_min_duration() else { return };
+        let elapsed = began.elapsed();
+        if elapsed >= least {
+            let elapsed_micros = elapsed.as_micros() as u64;
+            info!(elapsed_micros, statement, "statement took long");
+        }
+    }
+
     /// The next message; `None` when the client is gone.
     pub(super) async fn next_frame(&mut self, room: usize) -> Result<Option<Frame>, Stop> {
         loop {
@@ -183,6 +218,7 @@ impl Connection<'_> {
             reply::parameter_status(&mut self.io.out, &name, &value);
         }
         reply::ready_for_query(&mut self.io.out, self.session.status());
+        self.waiting = true;
         Ok(self.io.flush().await?)
     }
 

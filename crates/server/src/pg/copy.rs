@@ -116,9 +116,9 @@ impl Connection<'_> {
 
     async fn copy_binary_out(&mut self, fields: &SchemaRef, mut rows: RowStream) -> Result<u64, Stop> {
         let mut count = 0;
+        // The header comes with the first row: clients take each message for a row.
         let mut data = Vec::new();
         binary::write_header(&mut data);
-        reply::copy_data(&mut self.io.out, &data);
         while let Some(batch) = self.io.watch(&self.cancel, rows.next()).await {
             let batch: RecordBatch = batch?;
             let zone = self.zone();
@@ -126,15 +126,14 @@ impl Connection<'_> {
             let columns = columns.map(|(array, field)| Column::new(array, field, Format::Binary, zone));
             let columns = columns.collect::<highwater::Result<Vec<_>>>()?;
             for row in 0..batch.num_rows() {
-                data.clear();
                 data.extend_from_slice(&(columns.len() as i16).to_be_bytes());
                 columns.iter().for_each(|column| column.write_field(row, &mut data));
                 reply::copy_data(&mut self.io.out, &data);
+                data.clear();
                 self.io.flush_if_full().await?;
             }
             count += batch.num_rows() as u64;
         }
-        data.clear();
         binary::write_trailer(&mut data);
         reply::copy_data(&mut self.io.out, &data);
         Ok(count)

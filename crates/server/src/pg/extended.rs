@@ -11,6 +11,7 @@ use super::{decode, reply};
 use highwater::text::Clockface;
 use highwater::{Error, Outcome, Parameter, Prepared, TransactionStatus};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A prepared statement.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Connection<'_> {
         } else if self.statements.contains_key(name) {
             return Err(Error::new("42P05", format!("prepared statement \"{name}\" already exists")).into());
         }
+        let began = Instant::now();
         let declared: Vec<_> = oids.iter().map(|oid| types::arrow_type(*oid)).collect();
         let prepared = self.io.watch(&self.cancel, self.session.prepare(sql, &declared)).await?;
         let known = |index: usize| oids.get(index).copied().filter(|oid| !matches!(oid, 0 | 705));
@@ -57,6 +59,7 @@ impl Connection<'_> {
         let oids = of_statement.map(|(i, t)| known(i).unwrap_or_else(|| Described::of_field(t).oid())).collect();
         self.statements.insert(name.to_owned(), Arc::new(Statement { prepared, oids }));
         reply::parse_complete(&mut self.io.out);
+        self.log_duration(began, sql);
         Ok(())
     }
 
@@ -123,10 +126,15 @@ impl Connection<'_> {
                 reply::parameter_description(&mut self.io.out, &statement.oids);
                 (statement, &[][..])
             }
-            Target::Portal(name) => {
-                let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
-                (Arc::clone(&portal.statement), portal.formats.as_slice())
-            }
+            Target::Portal(name) => match self.portals.get(name) {
+                Some(portal) => (Arc::clone(&portal.statement), portal.formats.as_slice()),
+                None => {
+                    // A cursor that was declared in SQL is a portal, too.
+                    let columns = self.session.cursor_columns(name).ok_or_else(|| no_portal(name))?;
+                    reply::row_description(&mut self.io.out, &columns, &[]);
+                    return Ok(());
+                }
+            },
         };
         match &statement.prepared.columns {
             Some(columns) => reply::row_description(&mut self.io.out, columns, formats),
@@ -136,21 +144,23 @@ impl Connection<'_> {
     }
 
     pub(super) async fn execute(&mut self, name: &str, max_rows: u64) -> Result<(), Stop> {
+        let began = Instant::now();
         let portal = self.portals.get_mut(name).ok_or_else(|| no_portal(name))?;
-        let state = std::mem::replace(&mut portal.state, State::Done);
-        match state {
+        let statement = Arc::clone(&portal.statement);
+        match std::mem::replace(&mut portal.state, State::Done) {
             State::Bound(parameters) => {
-                let (statement, formats) = (Arc::clone(&portal.statement), portal.formats.clone());
-                self.execute_bound(name, &statement, &formats, parameters, max_rows).await
+                let formats = portal.formats.clone();
+                self.execute_bound(name, &statement, &formats, parameters, max_rows).await?;
             }
-            State::Sending { sending, tag } => self.send_rows(name, sending, tag, max_rows).await,
+            State::Sending { sending, tag } => self.send_rows(name, sending, tag, max_rows).await?,
             State::Drained { tag } => {
                 portal.state = State::Drained { tag };
                 reply::command_complete_rows(&mut self.io.out, tag, 0);
-                Ok(())
             }
-            State::Done => Err(Error::new("55000", format!("portal \"{name}\" cannot be run")).into()),
+            State::Done => return Err(Error::new("55000", format!("portal \"{name}\" cannot be run")).into()),
         }
+        self.log_duration(began, statement.prepared.text());
+        Ok(())
     }
 
     async fn execute_bound(

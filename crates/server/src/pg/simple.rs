@@ -4,6 +4,7 @@ use super::connection::{Connection, Sending, Stop};
 use super::encode::RowEncoder;
 use super::reply;
 use highwater::{Error, Outcome};
+use std::time::Instant;
 
 impl Connection<'_> {
     /// Executes the statements of a string. Several of them are one transaction, unless they say otherwise, and
@@ -12,8 +13,9 @@ impl Connection<'_> {
         // As in PostgreSQL, a simple query is the end of what was prepared without a name.
         self.statements.remove("");
         self.portals.remove("");
+        let began = Instant::now();
         match self.query_statements(sql).await {
-            Ok(()) => {}
+            Ok(()) => self.log_duration(began, sql),
             Err(Stop::Error(e)) => {
                 self.report(&e);
                 if let Err(Stop::Error(e)) = self.end_implicit().await {

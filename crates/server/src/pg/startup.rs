@@ -66,9 +66,12 @@ pub async fn start(io: &mut Io, shared: &Arc<Shared>) -> Result<Option<(Session,
     }
     reply::authentication_ok(&mut io.out);
     let mut session = shared.instance.session(&hello.database, &hello.user).await.map_err(Stop::Fatal)?;
+    for (name, value) in &shared.session {
+        session.begin_with(name, value).map_err(Stop::Fatal)?;
+    }
     for (name, value) in &hello.settings {
         let value = if name == "client_encoding" { client_encoding(value).map_err(Stop::Fatal)? } else { value };
-        session.set(name, value).map_err(Stop::Fatal)?;
+        session.begin_with(name, value).map_err(Stop::Fatal)?;
     }
     let registration = shared.connections.register(session.cancel_handle()).ok_or_else(too_many)?;
     info!(user = hello.user, database = hello.database, "connected");

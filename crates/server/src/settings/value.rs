@@ -1,6 +1,7 @@
 //! Types of settings.
 
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -96,6 +97,26 @@ impl<'de> Deserialize<'de> for Seconds {
 
 fn checked(number: f64) -> Option<Seconds> {
     (0.0..=1e9).contains(&number).then_some(Seconds(number))
+}
+
+/// Reads texts, numbers and booleans as they are written.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Integer(i64),
+        Float(f64),
+        Boolean(bool),
+    }
+    let all = BTreeMap::<String, Written>::deserialize(deserializer)?;
+    let text = |written| match written {
+        Written::Text(text) => text,
+        Written::Integer(number) => number.to_string(),
+        Written::Float(number) => number.to_string(),
+        Written::Boolean(boolean) => boolean.to_string(),
+    };
+    Ok(all.into_iter().map(|(name, written)| (name, text(written))).collect())
 }
 
 #[cfg(test)]

@@ -14,11 +14,16 @@ fn highwater() -> Command {
 
 /// Starts a server and gives the addresses it prints.
 fn serve(directory: &Path) -> (Child, String, String) {
+    serve_with(directory, &[], Stdio::null())
+}
+
+fn serve_with(directory: &Path, arguments: &[&str], log: impl Into<Stdio>) -> (Child, String, String) {
     let mut child = highwater()
         .args(["serve", "--pg", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"])
         .arg(directory)
+        .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -106,6 +111,33 @@ fn wrong_settings_are_explained() {
     assert!(e.contains("error: refusing to listen on 0.0.0.0:0") && e.contains("hint: Add --auth scram"), "{e}");
     let e = serve(&["--auth", "scram"]);
     assert!(e.contains("HIGHWATER_PASSWORD"), "{e}");
+}
+
+#[test]
+fn sessions_begin_with_what_the_file_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("highwater.toml");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, "[session]\nlog_min_duration_statement = 0\ntimezone = \"Asia/Tokyo\"\n").unwrap();
+    let log = directory.path().join("log");
+    let (mut child, pg, _) =
+        serve_with(&directory.path().join("data"), &["--config", file], std::fs::File::create(&log).unwrap());
+    let script = "SHOW timezone; SET timezone = 'UTC'; RESET timezone; SHOW timezone; SELECT 41 + 1 AS answer; \
+                  SET log_min_duration_statement = -1; SELECT 'unheard'; SELECT 1 / 0";
+    let result = sql(&["--connect", &pg, "--csv"], script);
+    assert_eq!(text(&result.stdout).matches("Asia/Tokyo").count(), 2, "{}", text(&result.stdout));
+    signal(&child, "TERM");
+    assert!(child.wait().unwrap().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    let logged: Vec<&str> = log.lines().filter(|line| line.contains("statement took long")).collect();
+    assert!(logged.iter().any(|line| line.contains("41 + 1") && line.contains("elapsed_micros=")), "{log}");
+    assert!(!log.contains("unheard"), "{log}");
+
+    std::fs::write(file, "[session]\nstatement_timeout = \"soon\"\n").unwrap();
+    let result = highwater().args(["serve", "--config", file, "--data-dir"]).arg(directory.path()).output().unwrap();
+    assert_eq!(result.status.code(), Some(1));
+    let e = text(&result.stderr);
+    assert!(e.contains("statement_timeout") && e.contains("soon") && e.contains("hint:"), "{e}");
 }
 
 #[test]

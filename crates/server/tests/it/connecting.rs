@@ -252,3 +252,47 @@ async fn stopping_ends_idle_clients_and_long_statements() {
     busy.ends_with("57P01").await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_that_waits_too_long_is_ended() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    client.batch_execute("CREATE TABLE t (a int)").await.unwrap();
+    for failed in [false, true] {
+        let mut raw = Raw::start(&server).await;
+        let wait = "SET idle_in_transaction_session_timeout = '300ms'; BEGIN; INSERT INTO t VALUES (1)";
+        raw.send_messages(&[('Q', format!("{wait}\0").as_bytes())]).await;
+        assert!(raw.kinds().await.ends_with('Z'));
+        if failed {
+            raw.send_messages(&[('Q', b"SELECT 1 / 0\0")]).await;
+            assert!(raw.kinds().await.ends_with("EZ"));
+        }
+        let began = Instant::now();
+        raw.ends_with("25P03").await;
+        assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
+    }
+    assert_eq!(client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get::<_, i64>(0), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn only_what_waits_for_its_client_is_ended() {
+    let server = TestServer::start().await;
+    let mut raw = Raw::start(&server).await;
+    let settings = "SET idle_in_transaction_session_timeout = 200; SET idle_session_timeout = 600";
+    raw.send_messages(&[('Q', format!("{settings}\0").as_bytes())]).await;
+    assert!(raw.kinds().await.ends_with('Z'));
+    // Outside of a transaction, while a statement runs in one, and before a Sync.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    raw.send_messages(&[('Q', b"BEGIN\0")]).await;
+    assert_eq!(raw.kinds().await, "CZ");
+    let busy = "SELECT count(*) FROM generate_series(1, 3000000) n(x) WHERE x % 7 = 9";
+    raw.send_messages(&[('Q', format!("{busy}\0").as_bytes())]).await;
+    assert_eq!(raw.kinds().await, "TDCZ");
+    raw.send_messages(&[('P', b"\0COMMIT\0\0\0"), ('B', b"\0\0\0\0\0\0\0\0"), ('H', b"")]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    raw.send_messages(&[('E', b"\0\0\0\0\0"), ('S', b"")]).await;
+    assert_eq!(raw.kinds().await, "12CZ");
+    raw.ends_with("57P05").await;
+    server.stop().await;
+}

@@ -3,6 +3,7 @@
 mod boundaries;
 mod differential;
 mod oracle;
+mod reference;
 mod restart;
 mod scripts;
 mod statements;

@@ -49,8 +49,12 @@ async fn answered(file: &str) {
     let mut session = session().await;
     let oid = rows(&mut session, "SELECT oid FROM pg_class WHERE relname = 'readings'").await.expect("it is there");
     let oid = &oid[0][0];
+    let namespace =
+        rows(&mut session, "SELECT oid FROM pg_namespace WHERE nspname = 'public'").await.expect("it is there");
+    let namespace = &namespace[0][0];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statements").join(file);
-    let text = std::fs::read_to_string(path).expect("the file can be read").replace("16384", oid);
+    let text =
+        std::fs::read_to_string(path).expect("the file can be read").replace("16384", oid).replace("2200", namespace);
     let mut failures = Vec::new();
     let statements = session.split(&text).expect("the file can be split");
     let count = statements.len();
@@ -72,4 +76,24 @@ async fn psql_describes_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn drivers_find_what_they_look_for() {
     answered("drivers.sql").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jdbc_finds_what_it_looks_for() {
+    answered("jdbc.sql").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grafana_finds_what_it_looks_for() {
+    answered("grafana.sql").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dbeaver_finds_what_it_looks_for() {
+    answered("dbeaver.sql").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metabase_finds_what_it_looks_for() {
+    answered("metabase.sql").await;
 }

@@ -2,7 +2,7 @@
 
 use super::schema_oid;
 use crate::information::rows::{Cell, Columns, Row, columns, row};
-use crate::information::{Known, OWNER_OID, settings};
+use crate::information::{Known, OWNER_OID};
 use crate::setting::{self, SETTINGS};
 
 /// The version of TimescaleDB whose behaviour is offered.
@@ -133,14 +133,26 @@ pub const PG_SETTINGS: Columns = columns! {
 
 /// The rows of `pg_settings`.
 pub fn pg_settings(known: &Known) -> Vec<Row> {
-    let one = |name: &str, value: String, default: &str, description: &str, kind: &str, context: &str| {
-        let source = if value == default { "default" } else { "session" };
+    let of_setting = |s: &setting::Setting| {
+        let (kind, unit) = match s.kind {
+            setting::Kind::Bool => ("bool", None),
+            setting::Kind::Milliseconds(_) => ("integer", Some("ms")),
+            setting::Kind::OneOf(_) => ("enum", None),
+            _ => ("string", None),
+        };
+        let context = if s.kind == setting::Kind::Fixed { "internal" } else { "user" };
+        let shown = known.settings.get(s.name).unwrap_or(s.default);
+        let source = if shown == s.default { "default" } else { "session" };
+        let value = match (unit, setting::milliseconds(shown)) {
+            (Some(_), Some(number)) => number.to_string(),
+            _ => shown.to_owned(),
+        };
         row![
-            name,
+            s.name,
             value,
-            Cell::Null,
+            unit,
             "Highwater",
-            description,
+            s.description,
             Cell::Null,
             context,
             kind,
@@ -148,31 +160,14 @@ pub fn pg_settings(known: &Known) -> Vec<Row> {
             Cell::Null,
             Cell::Null,
             Cell::Null,
-            default,
-            default,
+            s.default,
+            s.default,
             Cell::Null,
             Cell::Null,
             false,
         ]
     };
-    let ours = SETTINGS.iter().map(|s| {
-        let kind = match s.kind {
-            setting::Kind::Bool => "bool",
-            setting::Kind::Milliseconds => "integer",
-            setting::Kind::OneOf(_) => "enum",
-            _ => "string",
-        };
-        let context = if s.kind == setting::Kind::Fixed { "internal" } else { "user" };
-        let value = known.settings.get(s.name).unwrap_or(s.default).to_owned();
-        one(s.name, value, s.default, s.description, kind, context)
-    });
-    let accepted = settings::ACCEPTED.iter();
-    let accepted = accepted.map(|(name, value)| {
-        one(name, (*value).to_owned(), value, "Accepted; nothing depends on it.", "string", "internal")
-    });
-    let mut all: Vec<Row> = ours.chain(accepted).collect();
-    all.sort_by(|a, b| format!("{:?}", a[0]).cmp(&format!("{:?}", b[0])));
-    all
+    SETTINGS.iter().map(of_setting).collect()
 }
 
 pub const PG_STAT_ACTIVITY: Columns = columns! {
