@@ -20,7 +20,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).parent
 START_SECONDS = 30
 STOP_SECONDS = 30
-SCRIPT_SECONDS = 300
+SCRIPT_SECONDS = 900
 
 
 class Server:
