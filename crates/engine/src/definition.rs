@@ -21,15 +21,16 @@ pub use state::bare;
 
 use crate::query::Planner;
 use crate::{Error, Result, parse, rollup};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use highwater_model::{Bucket, ColumnType, Interval, TimeType};
+use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use state::{Merges, Source, State};
 
@@ -126,9 +127,12 @@ impl Definition {
             return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate."));
         }
         let inputs = Inputs::of(planner, &input)?;
-        let bucket = bucket_among(planner, &input, &inputs, &group_expr)?;
+        let groups: Result<Vec<Expr>> =
+            group_expr.into_iter().map(|group| truncating(planner, group, &input)).collect();
+        let groups = groups?;
+        let bucket = bucket_among(planner, &input, &inputs, &groups)?;
         let mut definition = Definition {
-            groups: group_expr,
+            groups,
             bucket,
             calls: Vec::new(),
             states: Vec::new(),
@@ -171,9 +175,8 @@ impl Definition {
     fn add_rollup(&mut self, planner: &Planner, call: AggregateFunction, found: rollup::RolledUp) -> Result<()> {
         let rollup::RolledUp { input, cagg, output } = found;
         self.input = input;
-        let restricted = planner.for_definition(&cagg);
-        let parent = Definition::new(&restricted, &cagg.query)?;
-        let (value, used) = parent.value_of(&restricted, output)?;
+        let parent = planner.meaning_of(&cagg)?;
+        let (value, used) = parent.value_of(&planner.for_definition(&cagg), output)?;
         let mut names = HashMap::new();
         let mut states = BTreeSet::new();
         for theirs in used {
@@ -201,6 +204,44 @@ impl Definition {
         })?;
         self.calls.push(Call::Rollup { value: value.data, states });
         Ok(())
+    }
+
+    /// Calls that aggregate finished values of a parent's column, where the result is not that of all its rows: the call,
+    /// the parent and its column.
+    pub fn of_finished(&self, planner: &Planner) -> Result<Vec<(String, Arc<ContinuousAggregate>, usize)>> {
+        let mut found = Vec::new();
+        for call in &self.calls {
+            let Call::Of { aggregate, .. } = call else { continue };
+            let [Expr::Column(column)] = aggregate.params.args.as_slice() else { continue };
+            let Some(Origin::Aggregate(cagg, output)) = origin(planner, &self.input, column)? else { continue };
+            let Some(cagg) = planner.version().catalog().caggs.get(&cagg).cloned() else { continue };
+            let (inner, outer) = (planner.meaning_of(&cagg)?.function_of(output), aggregate.func.name());
+            let composes = match outer {
+                "sum" => matches!(inner.as_deref(), Some("sum" | "count")),
+                "avg" | "stddev" | "stddev_pop" | "var" | "var_pop" | "percentile_cont" | "percentile_disc"
+                | "median" | "mode" | "approx_percentile" => false,
+                _ => true,
+            };
+            if !composes && inner.is_some() {
+                found.push((outer.to_owned(), cagg, output));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The function that an output is the plain result of, empty for any other that is made of states; `None` for a key.
+    fn function_of(&self, output: usize) -> Option<String> {
+        let (_, expr) = &self.outputs[output];
+        let places = expr.column_refs().into_iter().filter_map(|c| self.schema.maybe_index_of_column(c));
+        let calls: Vec<usize> = places.filter_map(|place| place.checked_sub(self.groups.len())).collect();
+        match (expr, calls.as_slice()) {
+            (_, []) => None,
+            (Expr::Column(_), [call]) => match &self.calls[*call] {
+                Call::Of { aggregate, .. } if !aggregate.params.distinct => Some(aggregate.func.name().to_owned()),
+                _ => Some(String::new()),
+            },
+            _ => Some(String::new()),
+        }
     }
 
     /// What it reads.
@@ -462,6 +503,35 @@ fn strip(plan: LogicalPlan) -> LogicalPlan {
         LogicalPlan::SubqueryAlias(alias) => strip(alias.input.as_ref().clone()),
         other => other,
     }
+}
+
+/// A key that is `date_trunc` of a time, as the `time_bucket` that it is; others as they are.
+fn truncating(planner: &Planner, group: Expr, input: &LogicalPlan) -> Result<Expr> {
+    let Expr::ScalarFunction(call) = group.clone().unalias() else { return Ok(group) };
+    let [Expr::Literal(unit, _), time, rest @ ..] = call.args.as_slice() else { return Ok(group) };
+    let is_time = matches!(uncast(time), Expr::Column(_));
+    let (Some(Some(unit)), true, "date_trunc") = (unit.try_as_str(), is_time, call.name()) else { return Ok(group) };
+    // Centuries begin in another year than months are counted from.
+    let width = match unit.to_lowercase().trim_end_matches('s') {
+        "second" => Interval::new(0, 0, 1_000_000),
+        "minute" => Interval::new(0, 0, 60_000_000),
+        "hour" => Interval::new(0, 0, 3_600_000_000),
+        "day" => Interval::new(0, 1, 0),
+        "week" => Interval::new(0, 7, 0),
+        "month" => Interval::new(1, 0, 0),
+        "quarter" => Interval::new(3, 0, 0),
+        "year" => Interval::new(12, 0, 0),
+        "decade" => Interval::new(120, 0, 0),
+        _ => return Ok(group),
+    };
+    let width = IntervalMonthDayNano::new(width.months, width.days, width.micros * 1000);
+    let mut args = vec![Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(width)), None), time.clone()];
+    if let DataType::Timestamp(_, Some(_)) = time.get_type(input.schema())? {
+        // It goes by the clock of the session, or of a zone that is given.
+        args.push(rest.first().cloned().unwrap_or_else(|| lit(planner.settings().time_zone())));
+    }
+    let bucket = planner.state().scalar_functions().get("time_bucket").cloned();
+    Ok(bucket.ok_or_else(|| Error::internal("there is a time_bucket"))?.call(args))
 }
 
 /// Which group is the bucket of the source's time.

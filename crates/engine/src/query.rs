@@ -10,6 +10,7 @@
 mod cache;
 
 use crate::database::Engine;
+use crate::definition::Definition;
 use crate::operator::marked::marked;
 use crate::operator::operand::{Operand, interval};
 use crate::operator::refused::refuse;
@@ -75,6 +76,8 @@ pub struct Planner {
     known: OnceLock<Arc<information::Known>>,
     /// Aggregates that plans of this planner read, those below them included.
     reads: Arc<Mutex<Vec<CaggId>>>,
+    /// Definitions that were planned for what they mean.
+    meanings: Arc<Mutex<HashMap<CaggId, Arc<Definition>>>>,
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
     numbered: AtomicBool,
@@ -107,6 +110,7 @@ impl Planner {
             depth: Arc::default(),
             known: OnceLock::new(),
             reads: Arc::default(),
+            meanings: Arc::default(),
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
             bound: Arc::default(),
@@ -216,7 +220,19 @@ impl Planner {
         let now = self.engine.now();
         let times = StatementTimes { transaction: now, statement: now };
         let planner = Planner::new(&self.engine, &self.version, &settings, &self.user, times);
-        Planner { reads: self.reads.clone(), depth: self.depth.clone(), ..planner }
+        let (reads, meanings, depth) = (self.reads.clone(), self.meanings.clone(), self.depth.clone());
+        Planner { reads, meanings, depth, ..planner }
+    }
+
+    /// What the definition of an aggregate means, planned over no rows and once only.
+    pub fn meaning_of(&self, cagg: &ContinuousAggregate) -> Result<Arc<Definition>> {
+        if let Some(known) = self.meanings.lock().get(&cagg.id) {
+            return Ok(known.clone());
+        }
+        let planner = self.for_definition(cagg).with_rows_within(cagg.source, RangeSet::empty());
+        let definition = Arc::new(Definition::new(&planner, &cagg.query)?);
+        self.meanings.lock().insert(cagg.id, definition.clone());
+        Ok(definition)
     }
 
     /// Looks names up as a definition captured them.

@@ -11,7 +11,7 @@
 //! same way back, the states are handed up. What is no such column is refused, because there is nothing that an
 //! average of averages could truly be.
 
-use crate::definition::{Definition, Rollup, bare};
+use crate::definition::{Rollup, bare};
 use crate::query::Planner;
 use crate::state::{anew, value};
 use crate::{Error, Result, realtime};
@@ -148,7 +148,7 @@ fn roll_up(
         };
         input = exposed;
         let restricted = planner.for_definition(&cagg);
-        let rollup = Definition::new(&restricted, &cagg.query)?.rollup(&restricted, output)?;
+        let rollup = planner.meaning_of(&cagg)?.rollup(&restricted, output)?;
         let mut merged = HashMap::new();
         for (name, merge) in &rollup.merges {
             let from = |name: &str| exposed_column(input.schema(), &state_name(cagg.id, name));

@@ -10,7 +10,8 @@
 mod prune;
 
 use crate::Error;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -27,6 +28,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::stream;
 use highwater_model::{ColumnId, RangeSet, Table, TableId};
+use highwater_store::schema::COLUMN_ID;
 use highwater_store::{Scan, ScanUnit, TableData};
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,14 +54,8 @@ impl StoreTable {
 
     /// Some columns of a table.
     pub fn with_columns(table: Arc<Table>, data: Arc<TableData>, columns: Vec<ColumnId>) -> Self {
-        let mut this = StoreTable {
-            schema: Arc::new(arrow::datatypes::Schema::empty()),
-            table,
-            data,
-            columns,
-            row_ids: false,
-            times: None,
-        };
+        let mut this =
+            StoreTable { schema: Arc::new(Schema::empty()), table, data, columns, row_ids: false, times: None };
         this.schema = this.schema_of();
         this
     }
@@ -99,7 +95,15 @@ impl StoreTable {
     }
 
     fn schema_of(&self) -> SchemaRef {
-        ScanUnit::schema(&self.table, &Scan { columns: self.columns.clone(), row_ids: self.row_ids, ..Scan::default() })
+        let scan = Scan { columns: self.columns.clone(), row_ids: self.row_ids, ..Scan::default() };
+        let kept = ScanUnit::schema(&self.table, &scan);
+        // Which column of the table it is, is nothing that plans know: where rows of several tables meet, they differ.
+        let without_id = |field: &Arc<Field>| {
+            let mut metadata = field.metadata().clone();
+            metadata.remove(COLUMN_ID);
+            field.as_ref().clone().with_metadata(metadata)
+        };
+        Arc::new(Schema::new(kept.fields().iter().map(without_id).collect::<Vec<_>>()))
     }
 
     /// The times that rows must have: those this table is limited to, and those the filters allow.
@@ -246,13 +250,13 @@ impl ExecutionPlan for ScanExec {
 /// One partition of a scan at work.
 struct Reading {
     units: Arc<Mutex<VecDeque<ScanUnit>>>,
-    ready: VecDeque<arrow::array::RecordBatch>,
+    ready: VecDeque<RecordBatch>,
     schema: SchemaRef,
     batch_rows: usize,
 }
 
 impl Reading {
-    fn next(&mut self) -> highwater_store::Result<Option<arrow::array::RecordBatch>> {
+    fn next(&mut self) -> highwater_store::Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 if batch.num_rows() > self.batch_rows {
@@ -266,7 +270,9 @@ impl Reading {
             };
             for batch in unit.read()? {
                 if batch.num_rows() > 0 {
-                    self.ready.push_back(batch.with_schema(self.schema.clone())?);
+                    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                    let columns = batch.columns().to_vec();
+                    self.ready.push_back(RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows)?);
                 }
             }
         }

@@ -70,6 +70,13 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     }
     // What keeps an aggregate has wide chunks already.
     let factor = if parent.is_some() { 1 } else { CHUNK_FACTOR };
+    for (call, parent, output) in definition.of_finished(&planner)? {
+        let column = &parent.outputs[output].0;
+        work.notice(
+            Notice::new(format!("{call}({column}) is of finished values of \"{}\", not of all its rows", parent.name))
+                .hint(format!("rollup({column}) merges the states that they were finished from.")),
+        );
+    }
     let columns = definition.columns()?;
     let id = CaggId(work.engine.store.take_oid());
     let kept = |name: String,
