@@ -530,7 +530,7 @@ fn truncating(planner: &Planner, group: Expr, input: &LogicalPlan) -> Result<Exp
         // It goes by the clock of the session, or of a zone that is given.
         args.push(rest.first().cloned().unwrap_or_else(|| lit(planner.settings().time_zone())));
     }
-    let bucket = planner.state().scalar_functions().get("time_bucket").cloned();
+    let bucket = planner.engine().functions.scalars.get("time_bucket").cloned();
     Ok(bucket.ok_or_else(|| Error::internal("there is a time_bucket"))?.call(args))
 }
 

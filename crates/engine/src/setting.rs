@@ -85,7 +85,6 @@ settings! {
     "extra_float_digits", "1", false, Kind::Text, "Accepted; floats are always shown exactly.";
     "force_parallel_mode", "off", false, Kind::Text, "Accepted; nothing depends on it.";
     "geqo", "on", false, Kind::Bool, "Accepted; nothing depends on it.";
-    "highwater.enable_rewrite", "on", false, Kind::Bool, "Whether a query on raw rows may be answered from an aggregate.";
     "idle_in_transaction_session_timeout", "0", false, Kind::Milliseconds(0), "An idle transaction is ended after this long; 0 is never.";
     "idle_session_timeout", "0", false, Kind::Milliseconds(0), "A session that waits for its client outside of a transaction is ended after this long; 0 is never.";
     "in_hot_standby", "off", false, Kind::Fixed, "Told to those who ask; says nothing of this server.";

@@ -416,7 +416,14 @@ impl Shadow {
     /// With the reason why the block must not commit.
     pub fn after_block(&self, base: &Shadow, changes: &[Change], others: &[&Change]) -> Result<Shadow, String> {
         let mut after = self.clone();
-        for change in changes {
+        // Who found nothing to refresh does not notice that the aggregate is gone.
+        let found_nothing = |change: &&Change| match change {
+            Change::Settle(name, buckets) if !self.aggregates.contains_key(name) => {
+                base.aggregates.get(name).is_some_and(|state| buckets.iter().all(|start| state.clean.contains(start)))
+            }
+            _ => false,
+        };
+        for change in changes.iter().filter(|change| !found_nothing(change)) {
             after.apply_after(change, others)?;
         }
         for (table, _) in self.definitions.iter().enumerate().filter(|(_, table)| table.keyed) {
