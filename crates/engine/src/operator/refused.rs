@@ -58,10 +58,21 @@ fn look(body: &SetExpr) -> ControlFlow<Error> {
                 .from
                 .iter()
                 .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-            for factor in factors {
+            for factor in factors.clone() {
                 if matches!(factor, TableFactor::Table { sample: Some(_), .. }) {
                     let hint = "Filter by random() < 0.1, or by a remainder of a key.";
                     return ControlFlow::Break(Error::unsupported("TABLESAMPLE is not supported").hint(hint));
+                }
+            }
+            for factor in factors {
+                if matches!(
+                    factor,
+                    TableFactor::Table { with_ordinality: true, .. }
+                        | TableFactor::Function { with_ordinality: true, .. }
+                        | TableFactor::UNNEST { with_ordinality: true, .. }
+                ) {
+                    let hint = "Number the rows by row_number() OVER () in a subquery.";
+                    return ControlFlow::Break(Error::unsupported("WITH ORDINALITY is not supported").hint(hint));
                 }
             }
             for join in select.from.iter().flat_map(|from| &from.joins) {

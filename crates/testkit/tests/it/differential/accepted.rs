@@ -35,7 +35,7 @@ pub const ACCEPTED: &[Accepted] = &[
             const WORDS: &[&str] = &[
                 "literals are supported in tuples",
                 "OuterReferenceColumn",
-                "with ordinality",
+                "WITH ORDINALITY",
                 "ALL is not supported",
                 "JOIN with USING",
             ];
@@ -109,9 +109,7 @@ pub const ACCEPTED: &[Accepted] = &[
     }),
     because("there are no operators of jsonb", |d| d.case == "operator unknown - text"),
     because("arrays", |d| d.case == "form arrays" || d.statement.contains("ANY ('{")),
-    because("a series that is selected is of bigint, and has no ordinality", |d| {
-        d.statement.contains("generate_series(") && both_rows(d)
-    }),
+    because("a series that is selected is of bigint", |d| d.statement.contains("generate_series(") && both_rows(d)),
     because("accepted although PostgreSQL refuses it, or refused with another code", |d| {
         LENIENT.contains(&&*d.statement)
     }),
