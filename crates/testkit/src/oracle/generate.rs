@@ -6,6 +6,7 @@ use super::definition::{
 };
 use super::history::{Action, History, SESSIONS, Selection, Set, Step};
 use super::random::Random;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The keys that rows have.
@@ -34,6 +35,7 @@ pub fn history(seed: u64) -> History {
         aggregates: Vec::new(),
         created: 0,
         blocks: vec![None; SESSIONS],
+        plans: vec![VecDeque::new(); SESSIONS],
         savepoints: 0,
         ids: 0,
         steps: Vec::new(),
@@ -62,6 +64,20 @@ const STEPS: [usize; 6] = [60, 20, 3, 3, 2, 5];
 /// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy.
 const STATEMENTS: [usize; 12] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2];
 
+/// What a session will do, drawn in full when its turn comes.
+#[derive(Clone, Copy)]
+enum Plan {
+    /// Of the aggregate with this place.
+    RefreshAll(usize),
+    Write,
+    Begin,
+    Savepoint,
+    RollbackTo,
+    Release,
+    Commit,
+    Rollback,
+}
+
 struct Generator {
     steps_often: Vec<usize>,
     statements_often: Vec<usize>,
@@ -75,6 +91,8 @@ struct Generator {
     created: usize,
     /// The savepoints of open blocks.
     blocks: Vec<Option<Vec<usize>>>,
+    /// What sessions do in their next steps.
+    plans: Vec<VecDeque<Plan>>,
     savepoints: usize,
     ids: u64,
     steps: Vec<Step>,
@@ -88,7 +106,7 @@ impl Generator {
         }
         let first = self.insert();
         self.steps.insert(self.random.below(self.steps.len() + 1), Step::Do(0, first));
-        for _ in 0..self.random.between(10, 30) {
+        for _ in 0..self.random.between(10, 45) {
             self.step();
         }
         for session in 0..SESSIONS {
@@ -104,6 +122,10 @@ impl Generator {
 
     fn step(&mut self) {
         let session = usize::from(self.random.chance(30));
+        if let Some(plan) = self.plans[session].pop_front() {
+            let action = self.planned(session, plan);
+            return self.steps.push(Step::Do(session, action));
+        }
         let random = &mut self.random;
         let step = match random.weighted(&self.steps_often) {
             1 => {
@@ -126,40 +148,95 @@ impl Generator {
         };
         if matches!(step, Step::Restart | Step::Crash { .. } | Step::Checkpoint(Some(_))) {
             self.blocks = vec![None; SESSIONS];
+            self.plans.iter_mut().for_each(VecDeque::clear);
         }
         self.steps.push(step);
     }
 
     fn control(&mut self, session: usize) -> Action {
-        let Some(savepoints) = &mut self.blocks[session] else {
-            self.blocks[session] = Some(Vec::new());
-            return Action::Begin;
+        let plan = match self.blocks[session] {
+            Some(_) => [Plan::Commit, Plan::Rollback, Plan::Savepoint, Plan::RollbackTo, Plan::Release]
+                [self.random.weighted(&[30, 10, 25, 25, 5])],
+            None if self.random.chance(50) => self.plan_a_block(session),
+            None => Plan::Begin,
         };
-        match self.random.weighted(&[30, 10, 25, 25, 5]) {
-            1 => {
-                self.blocks[session] = None;
-                Action::Rollback
+        self.planned(session, plan)
+    }
+
+    /// A whole block of a kind that plain chance seldom makes over buckets that are clean: rows are written before
+    /// and after a savepoint that is gone back to, or separate buckets are refreshed while another session writes.
+    fn plan_a_block(&mut self, session: usize) -> Plan {
+        let random = &mut self.random;
+        let refresh = Plan::RefreshAll(random.below(self.aggregates.len()));
+        let mut plan = vec![refresh];
+        if random.chance(60) {
+            plan.push(Plan::Begin);
+            plan.extend(vec![Plan::Write; random.between(1, 2) as usize]);
+            plan.push(Plan::Savepoint);
+            plan.extend(vec![Plan::Write; random.below(3)]);
+            plan.push(Plan::RollbackTo);
+            plan.extend(vec![Plan::Write; random.below(2)]);
+        } else {
+            plan.extend(vec![Plan::Write; random.between(1, 2) as usize]);
+            plan.extend([Plan::Begin, refresh]);
+            let writes = vec![Plan::Write; random.between(2, 5) as usize];
+            self.plans[(session + 1) % SESSIONS].extend(writes);
+        }
+        plan.push(if random.chance(85) { Plan::Commit } else { Plan::Rollback });
+        self.plans[session] = plan.into();
+        self.plans[session].pop_front().unwrap_or(Plan::Begin)
+    }
+
+    fn planned(&mut self, session: usize, plan: Plan) -> Action {
+        let savepoints = self.blocks[session].as_ref().map_or(0, Vec::len);
+        let at = self.random.below(savepoints.max(1));
+        match (plan, &mut self.blocks[session]) {
+            (Plan::RefreshAll(which), _) => {
+                // One that was dropped meanwhile is replaced by another.
+                let aggregate = self.aggregates[which % self.aggregates.len()].name.clone();
+                Action::Refresh { aggregate, start: None, end: None, force: false }
             }
-            2 => {
+            (Plan::Write, _) => {
+                let table = self.random.below(self.tables.len());
+                let which = self.random.weighted(&[70, 14, 14, 2]);
+                self.write(table, which)
+            }
+            (Plan::Begin, slot @ None) => {
+                *slot = Some(Vec::new());
+                Action::Begin
+            }
+            (Plan::Savepoint, Some(savepoints)) => {
                 self.savepoints += 1;
                 savepoints.push(self.savepoints);
                 Action::Savepoint(self.savepoints)
             }
-            3 if !savepoints.is_empty() => {
-                let kept = self.random.below(savepoints.len());
-                savepoints.truncate(kept + 1);
-                Action::RollbackTo(savepoints[kept])
+            (Plan::RollbackTo, Some(names)) if savepoints > 0 => {
+                names.truncate(at + 1);
+                Action::RollbackTo(names[at])
             }
-            4 if !savepoints.is_empty() => {
-                let at = self.random.below(savepoints.len());
-                let name = savepoints[at];
-                savepoints.truncate(at);
+            (Plan::Release, Some(names)) if savepoints > 0 => {
+                let name = names[at];
+                names.truncate(at);
                 Action::Release(name)
             }
-            _ => {
-                self.blocks[session] = None;
+            (Plan::Rollback, slot) => {
+                *slot = None;
+                Action::Rollback
+            }
+            (_, slot) => {
+                *slot = None;
                 Action::Commit
             }
+        }
+    }
+
+    /// One of the first four statements of [`STATEMENTS`].
+    fn write(&mut self, table: usize, which: usize) -> Action {
+        match which {
+            0 => self.insert(),
+            1 => Action::Update { table, selection: self.selection(table), set: self.set(table) },
+            2 => Action::Delete { table, selection: self.selection(table) },
+            _ => Action::Truncate { table },
         }
     }
 
@@ -167,10 +244,7 @@ impl Generator {
     fn statement(&mut self, whole: bool) -> Action {
         let table = self.random.below(self.tables.len());
         match self.random.weighted(&self.statements_often) {
-            0 => self.insert(),
-            1 => Action::Update { table, selection: self.selection(table), set: self.set(table) },
-            2 => Action::Delete { table, selection: self.selection(table) },
-            3 => Action::Truncate { table },
+            which @ 0..=3 => self.write(table, which),
             5 => self.create(),
             6 if self.aggregates.len() > 1 => {
                 let at = self.random.below(self.aggregates.len());
