@@ -83,25 +83,21 @@ pub fn drop_aggregate(work: &mut Work, cagg: &Arc<ContinuousAggregate>, cascade:
         return Ok(());
     }
     drop_over(work, &Relation::Cagg(cagg.clone()), cascade)?;
-    let jobs: Vec<_> = work
-        .transaction
-        .version()
-        .catalog()
-        .jobs
-        .values()
-        .filter(|job| match &job.action {
-            Action::Refresh { cagg: of, .. } => *of == cagg.id,
-            Action::Retention { table, .. } => *table == cagg.materialization,
-            Action::Procedure { .. } => false,
-        })
-        .map(|job| job.id)
-        .collect();
-    for job in jobs {
-        work.change(CatalogChange::DropJob(job))?;
-    }
+    drop_jobs(work, |action| match action {
+        Action::Refresh { cagg: of, .. } => *of == cagg.id,
+        Action::Retention { table, .. } => *table == cagg.materialization,
+        Action::Procedure { .. } => false,
+    })?;
     work.change(CatalogChange::DropCagg(cagg.id))?;
     work.change(CatalogChange::DropTable(cagg.materialization))?;
     work.change(CatalogChange::DropTable(cagg.frozen_base))
+}
+
+/// Drops the jobs that do one of these things.
+pub fn drop_jobs(work: &mut Work, does: impl Fn(&Action) -> bool) -> Result<()> {
+    let jobs = work.transaction.version().catalog().jobs.values();
+    let ids: Vec<_> = jobs.filter(|job| does(&job.action)).map(|job| job.id).collect();
+    ids.into_iter().try_for_each(|id| work.change(CatalogChange::DropJob(id)))
 }
 
 /// Refuses to change a column that an aggregate's definition names.

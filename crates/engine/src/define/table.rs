@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
 use futures::TryStreamExt;
+use highwater_model::job::Action;
 use highwater_model::{
     CatalogChange, Column, ColumnId, Identity, Index, IndexColumn, Rules, Sequence, Table, TableId, TableKind,
 };
@@ -775,17 +776,6 @@ async fn write_again(work: &mut Work, table: &Table, changed: &Arc<Table>, given
 /// Drops a table or view, and with `cascade` what is defined over it.
 pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<()> {
     dependents::drop_over(work, &Relation::Table(table.clone()), cascade)?;
-    let jobs: Vec<_> = work
-        .transaction
-        .version()
-        .catalog()
-        .jobs
-        .values()
-        .filter(|j| matches!(j.action, highwater_model::job::Action::Retention { table: t, .. } if t == table.id))
-        .map(|j| j.id)
-        .collect();
-    for job in jobs {
-        work.change(CatalogChange::DropJob(job))?;
-    }
+    dependents::drop_jobs(work, |action| matches!(action, Action::Retention { table: of, .. } if *of == table.id))?;
     work.change(CatalogChange::DropTable(table.id))
 }
