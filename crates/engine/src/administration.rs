@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut,
 };
 use futures::StreamExt;
-use highwater_model::time::{Clockface, Zone};
+use highwater_model::time::Clockface;
 use highwater_model::{ContinuousAggregate, Interval, Table, TimeRange, TimeType, refresh as arithmetic};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -261,7 +261,7 @@ fn instant_of(value: &ScalarValue, time_type: TimeType, work: &Work) -> Result<i
         ScalarValue::TimestampNanosecond(Some(t), _) => Ok(t.div_euclid(1000)),
         ScalarValue::Date32(Some(d)) => Ok(highwater_store::rows::date_to_micros(*d)),
         ScalarValue::Utf8(Some(text)) => {
-            let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+            let zone = work.settings.zone();
             let clock = Clockface::new(zone, work.times.transaction);
             let read = match time_type {
                 TimeType::Timestamptz => highwater_model::time::parse_timestamptz(text, &clock),
@@ -690,7 +690,7 @@ impl Asked {
 /// EXPLAIN REFRESH, and EXPLAIN of `refresh_continuous_aggregate`.
 pub fn explain_refresh(work: &Work, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<Outcome> {
     let Asked { cagg, window, choice } = Asked::read(work, args, parameters)?;
-    let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+    let zone = work.settings.zone();
     let rate = work.engine.refresh_rates.lock().get(&cagg.id).copied();
     let batch = refresh::explain(work.transaction.version(), &cagg, window, choice, &zone, rate)?;
     let rows = futures::stream::once(async { Ok(batch) }).boxed();

@@ -136,7 +136,7 @@ async fn before_now(work: &Work, table: &Table, offset: &Option<Offset>) -> Resu
     Ok(Some(match offset {
         Offset::Integer(n) => now.saturating_sub(*n),
         Offset::Interval(interval) => {
-            let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+            let zone = work.settings.zone();
             timestamptz_minus_interval(now, interval, &zone).map_err(|e| Error::new(e.sqlstate(), e.to_string()))?
         }
     }))

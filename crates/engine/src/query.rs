@@ -42,7 +42,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
-use highwater_model::time::{Clockface, Zone};
+use highwater_model::time::Clockface;
 use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, RangeSet, Table, TableId, TableKind};
 use highwater_store::Version;
 use highwater_store::schema::field_type;
@@ -255,9 +255,7 @@ impl Planner {
 
     /// The session's zone, and the start of its transaction.
     pub fn clock(&self) -> Clockface {
-        // The setting was checked when it was set.
-        let zone = Zone::parse(self.settings.time_zone()).unwrap_or(Zone::UTC);
-        Clockface::new(zone, self.times.transaction)
+        Clockface::new(self.settings.zone(), self.times.transaction)
     }
 
     /// The engine it belongs to.

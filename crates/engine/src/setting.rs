@@ -217,6 +217,12 @@ impl Settings {
         self.get("timezone").unwrap_or("UTC")
     }
 
+    /// The same, read.
+    pub fn zone(&self) -> Zone {
+        // It was checked when it was set.
+        Zone::parse(self.time_zone()).unwrap_or(Zone::UTC)
+    }
+
     /// Schemas in which unqualified names are looked up, without the ones that are always there.
     pub fn search_path(&self, user: &str) -> Vec<String> {
         let path = self.get("search_path").unwrap_or("public");

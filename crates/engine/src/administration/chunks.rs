@@ -10,7 +10,7 @@ use crate::{define, realtime};
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use highwater_model::time::{Zone, timestamptz_minus_interval};
+use highwater_model::time::timestamptz_minus_interval;
 use highwater_model::{CatalogChange, Chunk, ContinuousAggregate, RangeSet, Table, TimeRange};
 use highwater_store::schema::arrow_schema;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ async fn chosen(work: &Work, table: &Arc<Table>, arguments: &Arguments) -> Resul
         let Some(value) = arguments.value(name) else { continue };
         let at = match value {
             ScalarValue::IntervalMonthDayNano(_) if !time_type.is_integer() => {
-                let zone = Zone::parse(work.settings.time_zone()).unwrap_or(Zone::UTC);
+                let zone = work.settings.zone();
                 timestamptz_minus_interval(work.times.transaction, &interval_of(value)?, &zone)
                     .map_err(|e| Error::new(e.sqlstate(), e.to_string()))?
             }
