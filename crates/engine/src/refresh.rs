@@ -235,9 +235,9 @@ impl Refresher<'_> {
         let mut done = Refreshed::default();
         for (level, (cagg, window)) in chain.iter().zip(windows).enumerate().rev() {
             let choice = if level == 0 && choice == Choice::Force { Choice::Force } else { Choice::Pending };
-            let version = transaction.version();
-            let ranges = window.iter().map(|range| plan(version, cagg, range, choice));
-            let ranges = ranges.fold(RangeSet::empty(), |all, some| all.union(&some));
+            // The window is of whole buckets, so what is planned of its hull is cut nowhere else.
+            let Some(hull) = window.hull() else { continue };
+            let ranges = plan(transaction.version(), cagg, hull, choice).intersect(&window);
             if ranges.is_empty() {
                 continue;
             }
