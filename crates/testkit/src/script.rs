@@ -1,10 +1,11 @@
 //! Runs `.slt` scripts on an instance in this process.
 
+use crate::memory;
 use futures::StreamExt;
 use highwater::arrow::datatypes::SchemaRef;
 use highwater::model::time::Zone;
 use highwater::text::write::ColumnWriter;
-use highwater::{Instance, InstanceOptions, Outcome, Session};
+use highwater::{Instance, Outcome, Session};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use std::sync::Arc;
 /// # Errors
 /// The first record whose answer differs, with its place.
 pub async fn run(path: &Path) -> Result<(), String> {
-    let instance = Instance::open(InstanceOptions { scheduler: false, ..InstanceOptions::in_memory() });
-    let instance = instance.await.map_err(|e| e.to_string())?;
+    let instance = memory::instance().await.map_err(|e| e.to_string())?;
     let mut runner = sqllogictest::Runner::new(|| {
         let instance = instance.clone();
         async move { Connection::new(&instance).await }

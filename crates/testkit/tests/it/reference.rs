@@ -2,8 +2,9 @@
 //!
 //! `UPDATE_DOCS=1 cargo test docs` writes them again.
 
+use highwater::Session;
 use highwater::setting::SETTINGS;
-use highwater::{Instance, InstanceOptions, Session};
+use highwater_testkit::memory;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -285,9 +286,5 @@ fn cell(message: &str) -> String {
 }
 
 async fn session() -> Session {
-    let options = InstanceOptions { scheduler: false, ..InstanceOptions::in_memory() };
-    let instance = Instance::open(options).await.expect("memory can be opened");
-    let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
-    session.run(SETUP).await.expect("the setup is right");
-    session
+    memory::session(SETUP).await.expect("the setup is right")
 }

@@ -1,7 +1,8 @@
 //! Every statement under `tests/statements`, as clients send it, is answered.
 
 use futures::StreamExt;
-use highwater::{Instance, InstanceOptions, Outcome, Session};
+use highwater::{Outcome, Session};
+use highwater_testkit::memory;
 use std::path::Path;
 
 const SETUP: &str = "
@@ -37,16 +38,8 @@ pub async fn rows(session: &mut Session, sql: &str) -> highwater::Result<Vec<Vec
     Ok(all)
 }
 
-async fn session() -> Session {
-    let options = InstanceOptions { scheduler: false, ..InstanceOptions::in_memory() };
-    let instance = Instance::open(options).await.expect("memory can be opened");
-    let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
-    session.run(SETUP).await.expect("the setup is right");
-    session
-}
-
 async fn answered(file: &str) {
-    let mut session = session().await;
+    let mut session = memory::session(SETUP).await.expect("the setup is right");
     let oid = rows(&mut session, "SELECT oid FROM pg_class WHERE relname = 'readings'").await.expect("it is there");
     let oid = &oid[0][0];
     let namespace =

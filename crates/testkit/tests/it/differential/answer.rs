@@ -4,8 +4,9 @@ use super::postgresql;
 use futures::{FutureExt, StreamExt};
 use highwater::model::time::Zone;
 use highwater::text::ColumnWriter;
-use highwater::{Instance, InstanceOptions, Outcome, Session};
+use highwater::{Instance, Outcome, Session};
 use highwater_server::pg::types::Described;
+use highwater_testkit::memory;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -86,8 +87,7 @@ pub struct Sides {
 impl Sides {
     /// New sessions, Highwater's on a database of its own.
     pub async fn new(server: &postgresql::Server) -> Sides {
-        let options = InstanceOptions { scheduler: false, ..InstanceOptions::in_memory() };
-        let instance = Instance::open(options).await.expect("memory can be opened");
+        let instance = memory::instance().await.expect("memory can be opened");
         let highwater = instance.session("postgres", "postgres").await.expect("there is such a database");
         Sides { postgresql: server.connect().await, instance, highwater, zone: "UTC".to_owned() }
     }
