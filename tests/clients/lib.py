@@ -26,6 +26,17 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=timezone.utc)
 
 
+def counted_by_day(name: str, time_type: str) -> list[str]:
+    """Statements that make a hypertable with a row on each of four days, and `{name}_daily` over it."""
+    return [
+        f"CREATE TABLE {name} (time {time_type} NOT NULL, value double precision)",
+        f"SELECT create_hypertable('{name}', 'time')",
+        f"INSERT INTO {name} SELECT '2026-03-01'::{time_type} + n * INTERVAL '1 day', n FROM generate_series(0, 3) n",
+        f"CREATE MATERIALIZED VIEW {name}_daily WITH (timescaledb.continuous) AS"
+        f" SELECT time_bucket('1 day', time) AS bucket, count(*) AS n FROM {name} GROUP BY 1 WITH NO DATA",
+    ]
+
+
 def raises(sqlstate: str, statement, *args):
     """Runs `statement(*args)`, which must fail with this SQLSTATE, and gives the error."""
     try:

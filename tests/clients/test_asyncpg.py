@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from uuid import UUID
 
 import asyncpg
-from lib import HOST, PORT, USER, equal, main, new_database, utc
+from lib import HOST, PORT, USER, counted_by_day, equal, main, new_database, utc
 
 DATABASE = new_database("client_asyncpg")
 
@@ -297,7 +297,6 @@ async def test_a_prepared_statement_outlives_changes(connection):
 
 
 async def test_refresh_bounds_are_bound_parameters(connection):
-    refresh = "CALL refresh_continuous_aggregate($1, $2, $3)"
     naive, day = datetime.datetime(2026, 3, 2), datetime.date(2026, 3, 2)
     for column, bounds in [
         ("timestamptz", [(utc(2026, 3, 1), utc(2026, 3, 2)), (None, utc(2026, 3, 3)), (None, None)]),
@@ -305,19 +304,12 @@ async def test_refresh_bounds_are_bound_parameters(connection):
         ("date", [(day, day + datetime.timedelta(days=1)), (None, day), (day, None), (None, None)]),
     ]:
         name = f"bounds_{column}"
-        await connection.execute(f"CREATE TABLE {name} (time {column} NOT NULL, value double precision)")
-        await connection.execute(f"SELECT create_hypertable('{name}', 'time')")
-        await connection.execute(f"INSERT INTO {name} SELECT '2026-03-01'::{column} + n * INTERVAL '1 day', n FROM generate_series(0, 3) n")
-        await connection.execute(
-            f"CREATE MATERIALIZED VIEW {name}_daily WITH (timescaledb.continuous) AS"
-            f" SELECT time_bucket('1 day', time) AS bucket, count(*) AS n FROM {name} GROUP BY 1 WITH NO DATA"
-        )
-        kinds = None
+        for statement in counted_by_day(name, column):
+            await connection.execute(statement)
         for start, end in bounds:
             statement = await connection.prepare(f"CALL refresh_continuous_aggregate('{name}_daily', $1, $2)")
-            kinds = [kind.name for kind in statement.get_parameters()]
+            equal([kind.name for kind in statement.get_parameters()], [column, column])
             await statement.fetch(start, end)
-        equal(kinds, [column, column])
         equal(await connection.fetchval(f"SELECT count(*) FROM {name}_daily"), 4)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
-from lib import HOST, PORT, USER, equal, main, new_database, utc
+from lib import HOST, PORT, USER, counted_by_day, equal, main, new_database, utc
 
 DATABASE = new_database("client_psycopg_async")
 
@@ -152,13 +152,8 @@ async def test_bounds_of_a_refresh_in_every_form(connection):
     east = aware.astimezone(ZoneInfo("Asia/Tokyo"))
     for column in ("timestamptz", "timestamp", "date"):
         name = f"bounds_{column}"
-        await connection.execute(f"CREATE TABLE {name} (time {column} NOT NULL, value double precision)")
-        await connection.execute(f"SELECT create_hypertable('{name}', 'time')")
-        await connection.execute(f"INSERT INTO {name} SELECT '2026-03-01'::{column} + n * INTERVAL '1 day', n FROM generate_series(0, 3) n")
-        await connection.execute(
-            f"CREATE MATERIALIZED VIEW {name}_daily WITH (timescaledb.continuous) AS"
-            f" SELECT time_bucket('1 day', time) AS bucket, count(*) AS n FROM {name} GROUP BY 1 WITH NO DATA"
-        )
+        for statement in counted_by_day(name, column):
+            await connection.execute(statement)
         refresh = f"CALL refresh_continuous_aggregate('{name}_daily', %s, %s)"
         await connection.execute("SET TIME ZONE 'America/New_York'")
         filled = []
