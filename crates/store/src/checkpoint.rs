@@ -24,7 +24,6 @@ use highwater_model::hypertable::chunk_of;
 use highwater_model::{Lsn, Table, TableId};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -107,12 +106,11 @@ impl Maintenance {
     /// # Errors
     /// The error of the checkpoint that should have made room.
     pub fn wait_for_room(&self, store: &Store) -> Result<()> {
-        let is_full = || store.buffered() > store.options().buffer_bytes;
-        if !is_full() {
+        if store.has_room() {
             return Ok(());
         }
         let mut state = self.state.lock();
-        while is_full() {
+        while !store.has_room() {
             let finished = state.finished;
             state.requested = true;
             self.changed.notify_all();
@@ -226,7 +224,7 @@ impl Checkpointer {
         }
         self.written = Some(version.lsn);
         store.install(&Arc::new(install));
-        let named = after.tables().values().flat_map(|t| &t.segments).map(|s| s.meta.id).collect();
+        let named = after.tables().values().flat_map(|t| t.segments.iter()).map(|s| s.meta.id).collect();
         files.keep_only(&named, version.lsn);
         info!(lsn = %version.lsn, segments = added.len(), "wrote a checkpoint");
         store.log().recycle(version.lsn)
@@ -244,7 +242,7 @@ fn rewrite(files: &SegmentFiles, table: &Arc<Table>, data: &TableData) -> Result
             groups.entry(start).or_default().fresh = Some(rows);
         }
     }
-    for segment in &data.segments {
+    for segment in data.segments.iter() {
         let (first, last) = segment.meta.times.map_or((i64::MIN, i64::MIN), |(a, b)| (chunk_start(a), chunk_start(b)));
         let is_dying = is_dying(segment, &data.deleted)?;
         let candidate = Candidate { segment: segment.clone(), is_dying, is_cut: first != last };
@@ -254,12 +252,11 @@ fn rewrite(files: &SegmentFiles, table: &Arc<Table>, data: &TableData) -> Result
         epoch: data.epoch,
         replaced: HashSet::new(),
         added: Vec::new(),
-        flushed: ranges_of(&data.buffer),
+        flushed: RowIds::new(),
         gone: RowIds::new(),
     };
-    for range in &change.flushed {
-        change.gone |= within(&data.deleted, range.start..=range.end - 1);
-    }
+    data.buffer.iter().for_each(|rows| rows.ids.add_to(&mut change.flushed));
+    change.gone = &change.flushed & &*data.deleted;
     for group in groups.into_values() {
         let picked = group.pick();
         for candidate in &picked {
@@ -267,7 +264,7 @@ fn rewrite(files: &SegmentFiles, table: &Arc<Table>, data: &TableData) -> Result
             change.gone |= dead_ids(&candidate.segment, &data.deleted)?;
         }
         let segments = picked.iter().map(|c| c.segment.clone()).collect();
-        let old = TableData { segments, deleted: data.deleted.clone(), ..TableData::default() };
+        let old = TableData { segments: Arc::new(segments), deleted: data.deleted.clone(), ..TableData::default() };
         let rows: Vec<NewRows> = read(table, &old)?.into_iter().chain(group.fresh).collect();
         if rows.is_empty() {
             continue;
@@ -371,29 +368,6 @@ fn read(table: &Arc<Table>, data: &TableData) -> Result<Option<NewRows>> {
     Ok(if all.is_empty() { None } else { Some(NewRows::concat(&all)?) })
 }
 
-/// The ids of buffered rows as few ranges, sorted.
-fn ranges_of(buffer: &[Arc<Rows>]) -> Vec<Range<u64>> {
-    let mut ranges: Vec<Range<u64>> = buffer.iter().map(|rows| rows.first_id..rows.end_id()).collect();
-    ranges.sort_unstable_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match joined.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => joined.push(range),
-        }
-    }
-    joined
-}
-
-fn within(ids: &RowIds, range: std::ops::RangeInclusive<u64>) -> RowIds {
-    let mut inside = RowIds::new();
-    if ids.range_cardinality(range.clone()) > 0 {
-        inside.insert_range(range);
-        inside &= ids;
-    }
-    inside
-}
-
 /// How a checkpoint changes the way rows are kept.
 #[derive(Debug, Default)]
 pub struct Install {
@@ -409,8 +383,8 @@ struct TableInstall {
     replaced: HashSet<SegmentId>,
     /// Segments that hold their rows now, and those of the buffer.
     added: Vec<Arc<Segment>>,
-    /// Ids of the rows that left the buffer, sorted.
-    flushed: Vec<Range<u64>>,
+    /// Ids of the rows that left the buffer.
+    flushed: RowIds,
     /// Ids of deleted rows that are not in `added`.
     gone: RowIds,
 }
@@ -433,33 +407,22 @@ impl TableInstall {
     /// buffer after                          [200..250) [250..300)
     /// ```
     fn apply(&self, data: &mut TableData) {
-        data.segments.retain(|s| !self.replaced.contains(&s.meta.id));
-        data.segments.extend(self.added.iter().cloned());
-        let mut moved = RowIds::new();
-        let mut kept: Vec<Arc<Rows>> = Vec::new();
-        for rows in &data.buffer {
-            let mut start = rows.first_id;
-            let overlapping = self.flushed.iter().filter(|r| r.start < rows.end_id() && r.end > rows.first_id);
-            let mut overlaps = false;
-            for range in overlapping {
-                overlaps = true;
-                kept.extend(rows.part(start..range.start).map(Arc::new));
-                moved.insert_range(range.start.max(rows.first_id)..range.end.min(rows.end_id()));
-                start = range.end;
-            }
-            match overlaps {
-                false => kept.push(rows.clone()),
-                true => kept.extend(rows.part(start..rows.end_id()).map(Arc::new)),
-            }
-        }
-        data.buffer = kept;
+        let segments = Arc::make_mut(&mut data.segments);
+        segments.retain(|s| !self.replaced.contains(&s.meta.id));
+        segments.extend(self.added.iter().cloned());
         // Rows that were read but are no longer in the buffer were deleted since, and forgotten together
         // with their ids. Now that a segment has them, their ids have to be remembered.
-        let mut forgotten: RowIds = RowIds::new();
-        self.flushed.iter().for_each(|range| {
-            forgotten.insert_range(range.clone());
-        });
-        forgotten -= &moved;
+        let mut forgotten = self.flushed.clone();
+        let mut kept: Vec<Arc<Rows>> = Vec::new();
+        for rows in &data.buffer {
+            let moved = rows.ids.within(&self.flushed);
+            match moved.is_empty() {
+                true => kept.push(rows.clone()),
+                false => kept.extend(rows.without(&moved).map(Arc::new)),
+            }
+            forgotten -= moved;
+        }
+        data.buffer = kept;
         if !forgotten.is_empty() || !self.gone.is_empty() {
             let deleted = Arc::make_mut(&mut data.deleted);
             *deleted |= forgotten;

@@ -149,9 +149,9 @@ impl TableState {
     fn into_data(self, files: &SegmentFiles) -> Result<TableData> {
         let deleted = RowIds::deserialize_from(self.deleted.as_slice()).map_err(|e| corrupt(e.to_string()))?;
         Ok(TableData {
-            segments: self.segments.iter().map(|meta| files.open(meta)).collect(),
+            segments: Arc::new(self.segments.iter().map(|meta| files.open(meta)).collect()),
             deleted: Arc::new(deleted),
-            chunks: self.chunks.into_iter().map(|chunk| (chunk.range.start, chunk)).collect(),
+            chunks: Arc::new(self.chunks.into_iter().map(|chunk| (chunk.range.start, chunk)).collect()),
             dropped: self.dropped,
             row_count: self.row_count,
             ..TableData::default()

@@ -40,7 +40,7 @@ pub fn recover(disk: &Arc<dyn Disk>, files: &SegmentFiles) -> Result<Recovered> 
     let manifest = Manifest::open(disk)?;
     let (mut version, mut counters) = manifest.load(files)?;
     let base = version.lsn;
-    version.tables().values().flat_map(|t| &t.segments).for_each(|s| files.publish(s, base));
+    version.tables().values().flat_map(|t| t.segments.iter()).for_each(|s| files.publish(s, base));
     let log = reader::read(disk, base, |lsn, ops| {
         for op in &ops {
             counters.note(op);
@@ -65,7 +65,7 @@ pub fn recover(disk: &Arc<dyn Disk>, files: &SegmentFiles) -> Result<Recovered> 
 impl Counters {
     fn note(&mut self, op: &Op) {
         match op {
-            Op::Insert { rows, .. } => self.row_id = self.row_id.max(rows.end_id()),
+            Op::Insert { rows, .. } => self.row_id = self.row_id.max(rows.ids.hull().end),
             Op::AddSegment { segment, .. } => {
                 self.row_id = self.row_id.max(segment.ids.1 + 1);
                 self.segment = self.segment.max(segment.id.0 + 1);
@@ -88,7 +88,7 @@ fn remove_orphans(disk: &Arc<dyn Disk>, files: &SegmentFiles, found: &[(String, 
 }
 
 fn check_segments(version: &Version, found: &HashMap<String, u64>) -> Result<()> {
-    for segment in version.tables().values().flat_map(|t| &t.segments) {
+    for segment in version.tables().values().flat_map(|t| t.segments.iter()) {
         let path = segment::path(segment.meta.id);
         let name = path.rsplit('/').next().unwrap_or_default();
         let corrupt = |what: String| Error::Corrupt { file: path.clone().into(), offset: 0, what };

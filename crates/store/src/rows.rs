@@ -1,15 +1,18 @@
 //! Rows in memory.
 
 use crate::{Result, schema};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::compute::{concat_batches, filter, filter_record_batch};
+use arrow::datatypes::{
+    DataType, Date32Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type,
+};
 use arrow::row::{RowConverter, SortField};
 use highwater_model::ColumnId;
 use roaring::RoaringTreemap;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// A set of stable row ids.
@@ -18,11 +21,11 @@ pub type RowIds = RoaringTreemap;
 /// One hasher for the life of the process: hashes of keys are compared, never stored.
 static KEY_HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// Rows with consecutive ids, as one Arrow batch whose fields carry column ids.
+/// Rows, as one Arrow batch whose fields carry column ids.
 #[derive(Debug)]
 pub struct Rows {
-    /// Id of the first row; the n-th has `first_id + n`.
-    pub first_id: u64,
+    /// Their ids.
+    pub ids: Ids,
     /// The rows.
     pub batch: RecordBatch,
     /// Bytes of memory they take.
@@ -33,14 +36,94 @@ pub struct Rows {
     hull: OnceLock<(ColumnId, Option<(i64, i64)>)>,
 }
 
+/// Stable ids of rows, in the rows' order.
+#[derive(Clone, Debug)]
+pub enum Ids {
+    /// These, one after the other: rows of one insert.
+    Run(Range<u64>),
+    /// Any, and the smallest and largest of them: rows of several commits, whose ids do not follow the commits' order.
+    Listed(UInt64Array, (u64, u64)),
+}
+
+impl Ids {
+    /// These ids; `None` when there are none.
+    fn listed(ids: UInt64Array) -> Option<Ids> {
+        let hull = (*ids.values().iter().min()?, *ids.values().iter().max()?);
+        Some(Ids::Listed(ids, hull))
+    }
+
+    /// The id of the row at `position`.
+    pub fn get(&self, position: usize) -> u64 {
+        match self {
+            Ids::Run(run) => run.start + position as u64,
+            Ids::Listed(ids, _) => ids.value(position),
+        }
+    }
+
+    /// A range that holds them all; the smallest that does.
+    pub fn hull(&self) -> Range<u64> {
+        match self {
+            Ids::Run(run) => run.clone(),
+            Ids::Listed(_, (first, last)) => *first..last + 1,
+        }
+    }
+
+    /// All of them.
+    pub fn array(&self) -> UInt64Array {
+        match self {
+            Ids::Run(run) => UInt64Array::from_iter_values(run.clone()),
+            Ids::Listed(ids, _) => ids.clone(),
+        }
+    }
+
+    /// Those that are in `set`.
+    pub fn within(&self, set: &RowIds) -> RowIds {
+        if set.range_cardinality(self.hull()) == 0 {
+            return RowIds::new();
+        }
+        match self {
+            Ids::Run(run) => {
+                let mut all = RowIds::new();
+                all.insert_range(run.clone());
+                all & set
+            }
+            Ids::Listed(ids, _) => ids.values().iter().copied().filter(|id| set.contains(*id)).collect(),
+        }
+    }
+
+    /// Adds them to `set`.
+    pub fn add_to(&self, set: &mut RowIds) {
+        match self {
+            Ids::Run(run) => drop(set.insert_range(run.clone())),
+            Ids::Listed(ids, _) => set.extend(ids.values().iter().copied()),
+        }
+    }
+
+    /// Which are not in `set`; `None` when none is in it.
+    pub fn mask_without(&self, set: &RowIds) -> Option<BooleanArray> {
+        if set.is_empty() || set.range_cardinality(self.hull()) == 0 {
+            return None;
+        }
+        let mask: BooleanArray = match self {
+            Ids::Run(run) => run.clone().map(|id| Some(!set.contains(id))).collect(),
+            Ids::Listed(ids, _) => ids.values().iter().map(|id| Some(!set.contains(*id))).collect(),
+        };
+        (mask.true_count() < mask.len()).then_some(mask)
+    }
+}
+
 /// Hashes of keys with their positions, sorted.
 pub type KeyPositions = Vec<(u64, u32)>;
 
 impl Rows {
     /// Rows with ids from `first_id` on.
     pub fn new(first_id: u64, batch: RecordBatch) -> Self {
+        Rows::with_ids(Ids::Run(first_id..first_id + batch.num_rows() as u64), batch)
+    }
+
+    fn with_ids(ids: Ids, batch: RecordBatch) -> Self {
         let bytes = batch.get_array_memory_size();
-        Rows { first_id, batch, bytes, positions: Mutex::default(), hull: OnceLock::new() }
+        Rows { ids, batch, bytes, positions: Mutex::default(), hull: OnceLock::new() }
     }
 
     /// How many rows.
@@ -53,35 +136,47 @@ impl Rows {
         self.len() == 0
     }
 
-    /// The id after the last row's.
-    pub fn end_id(&self) -> u64 {
-        self.first_id + self.len() as u64
+    /// Their ids as a run, which those of one insert are.
+    pub fn run(&self) -> Option<Range<u64>> {
+        match &self.ids {
+            Ids::Run(run) => Some(run.clone()),
+            Ids::Listed(..) => None,
+        }
     }
 
-    /// All these rows as one, when their ids and columns continue each other.
+    /// All these rows as one, when their columns are the same.
     pub fn joined(all: &[Arc<Rows>]) -> Option<Rows> {
-        let first = all.first()?;
-        if !all.windows(2).all(|pair| pair[0].continues_in(&pair[1])) {
-            return None;
-        }
+        let first = all.first().filter(|first| all.iter().all(|rows| rows.has_columns_of(first)))?;
         let batch = concat_batches(&first.batch.schema(), all.iter().map(|rows| &rows.batch)).ok()?;
-        Some(Rows::new(first.first_id, batch))
+        let ids = match all.windows(2).all(|pair| pair[0].continues_in(&pair[1])) {
+            true => Ids::Run(first.ids.get(0)..first.ids.get(0) + batch.num_rows() as u64),
+            false => Ids::listed(all.iter().flat_map(|rows| rows.ids.array().values().to_vec()).collect())?,
+        };
+        Some(Rows::with_ids(ids, batch))
     }
 
     /// Whether `next` has the ids after these, and the same columns.
     pub fn continues_in(&self, next: &Rows) -> bool {
-        self.end_id() == next.first_id && self.batch.schema() == next.batch.schema()
+        let follows = |run: Range<u64>, next: Range<u64>| run.end == next.start;
+        self.run().zip(next.run()).is_some_and(|(run, next)| follows(run, next)) && self.has_columns_of(next)
     }
 
-    /// The rows with these ids, copied; `None` when there are none.
-    pub fn part(&self, ids: std::ops::Range<u64>) -> Option<Rows> {
-        let (start, end) = (ids.start.max(self.first_id), ids.end.min(self.end_id()));
-        if start >= end {
-            return None;
-        }
-        let positions: Vec<u32> = ((start - self.first_id) as u32..(end - self.first_id) as u32).collect();
-        let batch = take_rows(&self.batch, &positions).expect("positions are inside of the batch");
-        Some(Rows::new(start, batch))
+    fn has_columns_of(&self, other: &Rows) -> bool {
+        self.batch.schema() == other.batch.schema()
+    }
+
+    /// The rows whose ids are not in `set`, copied; `None` when there are none.
+    pub fn without(&self, set: &RowIds) -> Option<Rows> {
+        let mask = self.ids.mask_without(set);
+        let batch = kept(self.batch.clone(), mask.clone()).expect("a mask is as long as its batch");
+        let ids = match &mask {
+            None => self.ids.clone(),
+            Some(mask) => {
+                let ids = filter(&self.ids.array(), mask).expect("a mask is as long as its ids");
+                Ids::listed(ids.as_primitive::<UInt64Type>().clone())?
+            }
+        };
+        Some(Rows::with_ids(ids, batch))
     }
 
     /// The array of a column, if these rows were written when it existed.
@@ -92,7 +187,7 @@ impl Rows {
 
     /// Which rows are not in `deleted`; `None` when all are.
     pub fn alive(&self, deleted: &RowIds) -> Option<BooleanArray> {
-        alive_mask(self.first_id..self.end_id(), deleted)
+        self.ids.mask_without(deleted)
     }
 
     /// The smallest and the largest time; `None` when there is none.
@@ -120,14 +215,6 @@ impl Rows {
         positions.insert(key.to_vec(), made.clone());
         Ok(made)
     }
-}
-
-/// Which of the ids are not in `deleted`; `None` when all are.
-pub fn alive_mask(ids: std::ops::Range<u64>, deleted: &RowIds) -> Option<BooleanArray> {
-    if deleted.is_empty() || deleted.range_cardinality(ids.clone()) == 0 {
-        return None;
-    }
-    Some(ids.map(|id| Some(!deleted.contains(id))).collect())
 }
 
 /// The hash of each row's key; `None` where a column is NULL, because NULLs never agree.

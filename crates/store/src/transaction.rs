@@ -265,10 +265,7 @@ impl Transaction {
             // Rows that were added to another definition of the table are not of one kind.
             let definition = definition.filter(|d| all.iter().all(|r| r.batch.schema() == schema::arrow_schema(d)));
             if let (true, Some(definition)) = (is_large, definition) {
-                let rows = all.iter().map(|rows| NewRows {
-                    batch: rows.batch.clone(),
-                    ids: UInt64Array::from_iter_values(rows.first_id..rows.end_id()),
-                });
+                let rows = all.iter().map(|rows| NewRows { batch: rows.batch.clone(), ids: rows.ids.array() });
                 let rows = NewRows::concat(&rows.collect::<Vec<_>>())?;
                 for (segment, touched) in self.store.write_segments(&definition, rows, &self.working)? {
                     compacted.push(Op::AddSegment { table, segment: segment.meta.clone(), touched });

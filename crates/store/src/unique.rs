@@ -82,14 +82,14 @@ impl Keys {
             let mut columns = None;
             for (row, at) in meetings(&self.sorted, &positions) {
                 let columns = columns.get_or_insert_with(|| key_columns(&rows.batch, &self.key).unwrap_or_default());
-                let id = rows.first_id + u64::from(at);
                 let (row, at) = (row as usize, at as usize);
+                let id = rows.ids.get(at);
                 if found[row].is_none() && !data.deleted.contains(id) && self.agree(row, columns, at)? {
                     found[row] = Some(id);
                 }
             }
         }
-        for segment in &data.segments {
+        for segment in data.segments.iter() {
             let Some(probes) = self.probes(segment.meta.times, times.as_ref(), &found) else { continue };
             for hit in segment.find_keys(&self.key, &self.columns, time.map(|(id, _)| id), &probes)? {
                 if !data.deleted.contains(hit.id) && self.agree(hit.row, &hit.columns, hit.at)? {

@@ -4,7 +4,7 @@ use crate::op::Op;
 use crate::rows::{RowIds, Rows, TimeValues, kept, times};
 use crate::segment::Segment;
 use crate::{Result, schema};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, UInt64Array, new_null_array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,6 +14,7 @@ use highwater_model::{
     Table, TableId, TableKind, TimeRange,
 };
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Which times of which tables' rows a change touches, those of the rows that aggregates show included.
@@ -41,13 +42,13 @@ pub struct Version {
 #[derive(Clone, Debug, Default)]
 pub struct TableData {
     /// Sorted files.
-    pub segments: Vec<Arc<Segment>>,
+    pub segments: Arc<Vec<Arc<Segment>>>,
     /// Rows not yet in a segment, oldest first.
     pub buffer: Vec<Arc<Rows>>,
     /// Rows that are in a segment or in the buffer and no longer exist.
     pub deleted: Arc<RowIds>,
     /// Chunks by start.
-    pub chunks: BTreeMap<i64, Chunk>,
+    pub chunks: Arc<BTreeMap<i64, Chunk>>,
     /// Ranges that chunks were dropped from.
     pub dropped: RangeSet,
     /// How many rows exist.
@@ -174,7 +175,7 @@ impl Version {
                 self.add_chunks(*table, [first, last]);
                 self.change_table(*table, |data| {
                     data.row_count += segment.row_count;
-                    data.segments.push(opened);
+                    Arc::make_mut(&mut data.segments).push(opened);
                 });
                 self.touch(*table, touched, &mut all);
             }
@@ -194,7 +195,7 @@ impl Version {
                 self.touch(*table, &RangeSet::all(), &mut all);
             }
             Op::DropChunks { table, ranges } => self.change_table(*table, |data| {
-                data.chunks.retain(|_, chunk| !ranges.covers(&chunk.range));
+                Arc::make_mut(&mut data.chunks).retain(|_, chunk| !ranges.covers(&chunk.range));
                 data.dropped = data.dropped.union(ranges);
             }),
             Op::Settle { cagg, ranges, again, at } => {
@@ -259,14 +260,14 @@ impl Version {
             self.add_chunks_of(table.id, rows);
         }
         let mut segments = Vec::with_capacity(data.segments.len());
-        for segment in &data.segments {
+        for segment in data.segments.iter() {
             // Nobody asked for the times when the segment was written.
             let times = segment.times_of(hypertable.time_column)?;
             self.add_chunks(table.id, times.iter().copied());
             let hull = times.iter().min().copied().zip(times.iter().max().copied());
             segments.push(Arc::new(segment.with_times(hull)));
         }
-        self.change_table(table.id, |data| data.segments = segments);
+        self.change_table(table.id, |data| data.segments = Arc::new(segments));
         Ok(())
     }
 
@@ -342,7 +343,7 @@ impl Version {
                 let chunks = &self.tables[&table].chunks;
                 let chunk = Chunk { id, range: new_chunk_range(chunks, time, interval) };
                 self.change_table(table, |data| {
-                    data.chunks.insert(chunk.range.start, chunk);
+                    Arc::make_mut(&mut data.chunks).insert(chunk.range.start, chunk);
                 });
                 chunk
             });
@@ -385,9 +386,9 @@ impl TableData {
         let deleted = self.deleted.clone();
         let mut forgotten = RowIds::new();
         self.buffer.retain(|rows| {
-            let dead = deleted.range_cardinality(rows.first_id..rows.end_id()) == rows.len() as u64;
+            let dead = rows.ids.within(&deleted).len() == rows.len() as u64;
             if dead {
-                forgotten.insert_range(rows.first_id..rows.end_id());
+                rows.ids.add_to(&mut forgotten);
             }
             !dead
         });
@@ -418,12 +419,12 @@ impl TableData {
 
     /// The parts of [`TableData::scan`] that may hold one of these rows.
     pub fn scan_ids(&self, table: &Arc<Table>, scan: Scan, ids: &[u64]) -> Vec<ScanUnit> {
-        let holds = |first: u64, end: u64| ids.iter().any(|id| (first..end).contains(id));
+        let holds = |range: Range<u64>| ids.iter().any(|id| range.contains(id));
         let units = self.scan(table, scan).into_iter();
         units
             .filter(|unit| match &unit.source {
-                Source::Rows(rows) => holds(rows.first_id, rows.end_id()),
-                Source::Part(segment, _) => holds(segment.meta.ids.0, segment.meta.ids.1 + 1),
+                Source::Rows(rows) => holds(rows.ids.hull()),
+                Source::Part(segment, _) => holds(segment.meta.ids.0..segment.meta.ids.1 + 1),
             })
             .collect()
     }
@@ -512,8 +513,7 @@ impl ScanUnit {
     pub fn read(&self) -> Result<Vec<RecordBatch>> {
         match &self.source {
             Source::Rows(rows) => {
-                let ids = || Arc::new(UInt64Array::from_iter_values(rows.first_id..rows.end_id())) as ArrayRef;
-                let ids = self.scan.row_ids.then(ids);
+                let ids = self.scan.row_ids.then(|| Arc::new(rows.ids.array()) as ArrayRef);
                 let batch = self.conform(&rows.batch, ids)?;
                 // Masks come last: columns that nobody asked for need no filtering.
                 let batch = match self.times_of(&rows.batch) {

@@ -103,7 +103,7 @@ impl Head {
             Op::Catalog(change) => Head::Catalog(change.clone()),
             Op::Insert { table, rows, touched } => Head::Insert {
                 table: *table,
-                first_id: rows.first_id,
+                first_id: rows.run().expect("an insert has consecutive ids").start,
                 columns: columns_of(&rows.batch),
                 touched: touched.clone(),
                 body: body(),
@@ -236,10 +236,10 @@ mod tests {
             panic!("{back:?}");
         };
         let expected = batch(5).slice(1, 3);
-        assert_eq!((rows.first_id, rows.batch.columns()), (7, expected.columns()));
+        assert_eq!((rows.ids.hull().start, rows.batch.columns()), (7, expected.columns()));
         assert!(rows.column(ColumnId(9)).is_some());
         assert_eq!(ids.len(), 8);
-        assert_eq!((empty.first_id, empty.len()), (u64::MAX - 9, 2));
+        assert_eq!((empty.ids.hull().start, empty.len()), (u64::MAX - 9, 2));
     }
 
     #[test]

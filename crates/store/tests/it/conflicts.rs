@@ -4,7 +4,9 @@ use crate::shadow::{Row, Shadow, Step, TIME, hypertable, rows, rows_of, run, run
 use highwater_model::{CaggId, RangeSet, TableId, TimeRange};
 use highwater_store::disk::Memory;
 use highwater_store::{Error, Scan, Store, StoreOptions, SystemClock, Transaction};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 fn store_with(steps: &[Step]) -> Arc<Store> {
     let store = Store::in_memory();
@@ -153,10 +155,10 @@ fn many_writers_at_once_lose_nothing() {
         assert!(found.windows(2).all(|w| (w[0].0, &w[0].1) != (w[1].0, &w[1].1)));
     };
     check(&store);
-    let ticket = store.begin().commit().unwrap();
-    let (send, receive) = std::sync::mpsc::channel();
-    ticket.on_done(move |result| send.send(result.is_ok()).unwrap());
-    assert!(receive.recv().unwrap());
+    let mut ticket = store.begin().commit().unwrap();
+    ticket.wait().unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(matches!(Pin::new(&mut ticket).poll(&mut context), Poll::Ready(Ok(()))));
     drop(store);
     let store = open();
     check(&store);
@@ -201,4 +203,34 @@ fn many_small_inserts_of_one_transaction_are_kept_like_one() {
         let store = Store::open(disk, Arc::new(SystemClock), options).unwrap();
         assert_eq!(shadow.differs(&store.snapshot()), None);
     }
+}
+
+#[test]
+fn rows_of_transactions_that_overlap_are_kept_together() {
+    let disk = Arc::new(Memory::default());
+    let open = || Store::open(disk.clone(), Arc::new(SystemClock), StoreOptions::default()).unwrap();
+    let (store, mut shadow) = (open(), Shadow::default());
+    for step in [Step::Create(1, true), Step::Insert(1, rows(100_000, 3, 10))] {
+        assert!(run(&store, &step).unwrap() && shadow.step(&step));
+    }
+    for i in 0..100 {
+        // Who inserts first commits last, so that the order of ids is not that of commits.
+        let [late, early] = [0, 7].map(|at| Step::Insert(1, rows(i * 20 + at, 2, 1)));
+        let mut transaction = store.begin();
+        run_in(&mut transaction, &late).unwrap();
+        assert!(run(&store, &early).unwrap() && shadow.step(&early));
+        transaction.commit().unwrap().wait().unwrap();
+        assert!(shadow.step(&late));
+    }
+    let batches = store.snapshot().table(TableId(1)).buffer.len();
+    assert!(batches <= 3 * 8, "{batches} batches of 401 rows");
+    for step in
+        [Step::Delete(1, 100, 420), Step::Checkpoint, Step::Update(1, 400, 700, 5), Step::Insert(1, rows(100, 3, 1))]
+    {
+        assert!(run(&store, &step).unwrap() && shadow.step(&step));
+        assert_eq!(shadow.differs(&store.snapshot()), None, "{step:?}");
+    }
+    assert!(!run(&store, &Step::Insert(1, rows(100, 1, 1))).unwrap(), "its keys are known");
+    drop(store);
+    assert_eq!(shadow.differs(&open().snapshot()), None);
 }
