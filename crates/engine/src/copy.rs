@@ -6,7 +6,7 @@ use crate::text::copy::{CopyOptions, CopyReader, CopyWriter};
 use crate::text::read::parse_typed;
 use crate::text::write::column_text;
 use crate::work::Work;
-use crate::write::{Gathered, named_columns, whole_rows};
+use crate::write::{Gathered, WholeRows, named_columns};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{FieldRef, SchemaRef};
@@ -121,7 +121,7 @@ impl Loading {
     fn add(&mut self, work: &mut Work, arrays: Vec<ArrayRef>, rows: usize) -> Result<()> {
         if rows > 0 {
             let planner = work.planner();
-            let batch = whole_rows(&planner, &self.table, &self.columns, arrays, rows)?;
+            let batch = WholeRows::of(&planner, &self.table, &self.columns)?.rows(&arrays, rows)?;
             let batch = match &self.filter {
                 None => batch,
                 Some(filter) => {

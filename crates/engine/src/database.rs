@@ -118,13 +118,23 @@ impl Engine {
         if transaction.is_read_only() {
             return Ok(());
         }
-        tokio::task::block_in_place(|| match wait {
-            true => self.store.commit_and_wait(transaction),
-            false => self.store.commit(transaction).map(drop),
-        })?;
-        Ok(())
+        let quick = self.store.has_room() && transaction.ops().len() <= FEW_OPS;
+        let commit = || match wait {
+            true => self.store.commit_here(transaction),
+            false => self.store.commit(transaction),
+        };
+        // Only one thread at a time syncs, so at most one worker waits for the disk; to hand its tasks to another
+        // thread would cost more than that. What may take long, or wait for a checkpoint, does so.
+        let ticket = if quick { commit()? } else { tokio::task::block_in_place(commit)? };
+        match wait {
+            true => Ok(ticket.await?),
+            false => Ok(()),
+        }
     }
 }
+
+/// A transaction of more ops than this may take long to order.
+const FEW_OPS: usize = 16;
 
 /// Whether a function only stands in for an operator or a rewritten form.
 fn own(name: &str) -> bool {

@@ -118,7 +118,7 @@ fn reserve(engine: &Engine, sequence: &Sequence, reserved: i64) -> Result<()> {
     };
     let change = Sequence { reserved: Some(reserved), ..kept.as_ref().clone() };
     transaction.change(CatalogChange::PutSequence(Arc::new(change)))?;
-    Ok(tokio::task::block_in_place(|| engine.store.commit_and_wait(transaction))?)
+    Ok(tokio::task::block_in_place(|| engine.store.commit_here(transaction)?.wait())?)
 }
 
 /// What the functions of a statement work with.

@@ -129,7 +129,7 @@ pub struct Session {
     engine: Arc<Engine>,
     user: String,
     settings: Settings,
-    reported: HashMap<String, String>,
+    reported: HashMap<&'static str, String>,
     block: Option<Block>,
     notices: Vec<Notice>,
     prepared: HashMap<String, (Arc<Prepared>, Vec<Option<DataType>>)>,
@@ -796,9 +796,9 @@ impl Session {
 
     /// Settings that clients are told about (`TimeZone`, `client_encoding`, …) that changed since the
     /// last call; all of them on the first.
-    pub fn take_reported_settings(&mut self) -> Vec<(String, String)> {
-        let mut changed = self.settings.reported();
-        changed.retain(|(name, value)| self.reported.get(name) != Some(value));
+    pub fn take_reported_settings(&mut self) -> Vec<(&'static str, String)> {
+        let is_new = |(name, value): &(&'static str, &str)| self.reported.get(name).is_none_or(|known| known != value);
+        let changed: Vec<_> = self.settings.reported().filter(is_new).map(|(n, v)| (n, v.to_owned())).collect();
         self.reported.extend(changed.iter().cloned());
         changed
     }

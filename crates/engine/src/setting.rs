@@ -152,9 +152,10 @@ impl Settings {
     /// # Errors
     /// 42704 when there is no such setting.
     pub fn get(&self, name: &str) -> Result<&str> {
-        let key = canonical(name);
-        self.given(&key)
-            .or_else(|| find(&key).map(|s| s.default))
+        // Mostly it is asked for as it is kept.
+        let value = |key: &str| self.given(key).or_else(|| find(key).map(|s| s.default));
+        value(name)
+            .or_else(|| value(&canonical(name)))
             .ok_or_else(|| Error::new("42704", format!("unrecognized configuration parameter \"{name}\"")))
     }
 
@@ -261,7 +262,7 @@ impl Settings {
     }
 
     /// Settings that clients are told about, as SHOW spells them.
-    pub fn reported(&self) -> Vec<(String, String)> {
+    pub fn reported(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let spelled = |name: &'static str| match name {
             "timezone" => "TimeZone",
             "datestyle" => "DateStyle",
@@ -269,7 +270,7 @@ impl Settings {
             other => other,
         };
         let reported = SETTINGS.iter().filter(|s| s.reported);
-        reported.map(|s| (spelled(s.name).to_owned(), self.get(s.name).unwrap_or_default().to_owned())).collect()
+        reported.map(move |s| (spelled(s.name), self.given(s.name).unwrap_or(s.default)))
     }
 }
 

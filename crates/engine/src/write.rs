@@ -298,14 +298,14 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
     let planner = work.planner();
     refuse_computed(work, &target, insert.source.as_deref())?;
     let Some(source) = &insert.source else {
-        let batch = whole_rows(&planner, &target.table, &[], Vec::new(), 1)?;
+        let batch = WholeRows::of(&planner, &target.table, &[])?.rows(&[], 1)?;
         work.transaction.insert(&target.table, batch.clone())?;
         return finish(work, &target.table, vec![batch], insert.returning.as_deref(), "INSERT 0").await;
     };
     let source = with_defaults(source, &target)?;
     let mut rows = match values::read(&planner, &source, &target.columns, parameters)? {
         Some((arrays, rows)) => {
-            let batch = whole_rows(&planner, &target.table, &target.columns, arrays, rows)?;
+            let batch = WholeRows::of(&planner, &target.table, &target.columns)?.rows(&arrays, rows)?;
             futures::stream::once(async { Ok(batch) }).boxed()
         }
         None => {
@@ -371,14 +371,8 @@ async fn planned(
     let columns = target.columns[..given].to_vec();
     let plan = convert::assign(plan, &columns, &target.table.name, planner.state())?;
     let rows = planner.run(plan, parameters).await?;
-    let table = target.table.clone();
-    let (defaults, rules) = (Defaults::of(planner, &table, &columns)?, RowRules::of(planner, &table)?);
-    Ok(rows
-        .map(move |batch| {
-            let batch = batch?;
-            complete(&table, &defaults, &rules, &columns, batch.columns().to_vec(), batch.num_rows())
-        })
-        .boxed())
+    let whole = WholeRows::of(planner, &target.table, &columns)?;
+    Ok(rows.map(move |batch| batch.and_then(|batch| whole.rows(batch.columns(), batch.num_rows()))).boxed())
 }
 
 /// Batches gathered until they are worth handing over.
@@ -412,39 +406,46 @@ impl Gathered {
 pub use defaults::Defaults;
 pub use rules::RowRules;
 
-/// Rows of all columns of a table, from the given ones and the defaults of the others.
-///
-/// # Errors
-/// 23502 when a NOT NULL column is NULL.
-pub fn whole_rows(
-    planner: &Planner,
-    table: &Table,
-    given: &[Column],
-    arrays: Vec<ArrayRef>,
-    rows: usize,
-) -> Result<RecordBatch> {
-    let (defaults, rules) = (Defaults::of(planner, table, given)?, RowRules::of(planner, table)?);
-    complete(table, &defaults, &rules, given, arrays, rows)
+/// Makes rows of all columns of a table from values for some of them.
+pub struct WholeRows {
+    table: Arc<Table>,
+    schema: SchemaRef,
+    given: Vec<Column>,
+    defaults: Defaults,
+    rules: RowRules,
 }
 
-fn complete(
-    table: &Table,
-    defaults: &Defaults,
-    rules: &RowRules,
-    given: &[Column],
-    arrays: Vec<ArrayRef>,
-    rows: usize,
-) -> Result<RecordBatch> {
-    let by_id: HashMap<_, _> = given.iter().map(|c| c.id).zip(arrays).collect();
-    let mut columns = Vec::with_capacity(table.columns.len());
-    for column in &table.columns {
-        columns.push(match (by_id.get(&column.id), defaults.values(column.id, rows)?) {
-            (Some(array), _) => array.clone(),
-            (None, Some(values)) => values,
-            (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
-        });
+impl WholeRows {
+    /// Rows from values for the columns `given`.
+    ///
+    /// # Errors
+    /// When a default or a rule does not plan any more.
+    pub fn of(planner: &Planner, table: &Arc<Table>, given: &[Column]) -> Result<WholeRows> {
+        Ok(WholeRows {
+            table: table.clone(),
+            schema: planner.version().arrow_schema(table),
+            given: given.to_vec(),
+            defaults: Defaults::of(planner, table, given)?,
+            rules: RowRules::of(planner, table)?,
+        })
     }
-    rules.apply(table, RecordBatch::try_new(arrow_schema(table), columns)?)
+
+    /// The rows with these values, the defaults of the other columns, and what is computed.
+    ///
+    /// # Errors
+    /// 23502 when a NOT NULL column is NULL, 23514 when a CHECK does not hold.
+    pub fn rows(&self, arrays: &[ArrayRef], rows: usize) -> Result<RecordBatch> {
+        let mut columns = Vec::with_capacity(self.table.columns.len());
+        for column in &self.table.columns {
+            let given = self.given.iter().position(|given| given.id == column.id).and_then(|at| arrays.get(at));
+            columns.push(match (given, self.defaults.values(column.id, rows)?) {
+                (Some(array), _) => array.clone(),
+                (None, Some(values)) => values,
+                (None, None) => new_null_array(&arrow_type(&column.column_type), rows),
+            });
+        }
+        self.rules.apply(&self.table, RecordBatch::try_new(self.schema.clone(), columns)?)
+    }
 }
 
 fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {

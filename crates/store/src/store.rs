@@ -282,7 +282,8 @@ impl Store {
         Ok(self.files.open(meta))
     }
 
-    /// Orders a transaction after every other and returns a ticket that is ready when it is durable.
+    /// Orders a transaction after every other and returns a ticket that is ready when it is durable. The log's own
+    /// thread writes it.
     ///
     /// # Errors
     /// * [`Error::Conflict`] – a commit since the transaction's snapshot changed a row it changes, an
@@ -294,18 +295,25 @@ impl Store {
         Ok(ticket)
     }
 
-    /// As [`Store::commit`], and returns when the commit is durable.
+    /// As [`Store::commit`], but writes and syncs the log on this thread unless another does already: a lone client is
+    /// spared two changes of thread.
     ///
     /// # Errors
-    /// Those of [`Store::commit`] and of [`Ticket::wait`].
-    pub fn commit_and_wait(self: &Arc<Self>, transaction: Transaction) -> Result<()> {
+    /// Those of [`Store::commit`].
+    pub fn commit_here(self: &Arc<Self>, transaction: Transaction) -> Result<Ticket> {
         let ticket = self.order(transaction)?;
-        self.log.wait(&ticket)
+        self.log.write_here();
+        Ok(ticket)
+    }
+
+    /// Whether a commit need not wait for a checkpoint to make room in memory.
+    pub fn has_room(&self) -> bool {
+        self.buffered() <= self.options.buffer_bytes
     }
 
     /// Gives a transaction its place and queues it for the log.
     fn order(self: &Arc<Self>, mut transaction: Transaction) -> Result<Ticket> {
-        let ticket = Ticket::new();
+        let ticket = Ticket::default();
         if transaction.is_read_only() {
             ticket.complete(Ok(()));
             return Ok(ticket);
@@ -575,10 +583,7 @@ fn check_unique(transaction: &Transaction, latest: &Version) -> Result<()> {
 /// The rows that an op adds, with at least the columns of a key, and their ids.
 fn keys_of(op: &Op, key: &[ColumnId], transaction: &Transaction) -> Result<Vec<(RecordBatch, UInt64Array)>> {
     Ok(match op {
-        Op::Insert { rows, .. } => {
-            let ids = UInt64Array::from_iter_values(rows.first_id..rows.end_id());
-            vec![(rows.batch.clone(), ids)]
-        }
+        Op::Insert { rows, .. } => vec![(rows.batch.clone(), rows.ids.array())],
         Op::AddSegment { table, segment, .. } => {
             let batches = transaction.segment(*table, segment.id).map_or(Ok(Vec::new()), |s| s.keys(key))?;
             let with_ids = |batch: RecordBatch| {

@@ -2,31 +2,27 @@
 
 use crate::Result;
 use parking_lot::{Condvar, Mutex};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-/// Told when a commit is durable.
-#[derive(Clone, Debug)]
+/// Told when a commit is durable. As a future it is ready then; to block until then is [`Ticket::wait`].
+#[derive(Clone, Debug, Default)]
 pub struct Ticket(Arc<TicketState>);
 
-type Waker = Box<dyn FnOnce(Result<()>) + Send>;
-
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct TicketState {
-    done: Mutex<(Option<Result<()>>, Vec<Waker>)>,
+    done: Mutex<Done>,
     ready: Condvar,
 }
 
-impl std::fmt::Debug for TicketState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TicketState").field("done", &self.done.lock().0).finish_non_exhaustive()
-    }
+#[derive(Debug, Default)]
+struct Done {
+    result: Option<Result<()>>,
+    wakers: Vec<Waker>,
 }
 
 impl Ticket {
-    pub(crate) fn new() -> Self {
-        Ticket(Arc::default())
-    }
-
     /// Blocks until the commit is durable.
     ///
     /// # Errors
@@ -34,22 +30,10 @@ impl Ticket {
     pub fn wait(&self) -> Result<()> {
         let mut done = self.0.done.lock();
         loop {
-            if let Some(result) = &done.0 {
+            if let Some(result) = &done.result {
                 return result.clone();
             }
             self.0.ready.wait(&mut done);
-        }
-    }
-
-    /// Calls `then` when the commit is durable or has failed; at once if that is known.
-    pub fn on_done(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        let mut done = self.0.done.lock();
-        match done.0.clone() {
-            Some(result) => {
-                drop(done);
-                then(result);
-            }
-            None => done.1.push(Box::new(then)),
         }
     }
 
@@ -57,12 +41,28 @@ impl Ticket {
     pub(crate) fn complete(&self, result: Result<()>) {
         let wakers = {
             let mut done = self.0.done.lock();
-            done.0 = Some(result.clone());
-            std::mem::take(&mut done.1)
+            done.result = Some(result);
+            std::mem::take(&mut done.wakers)
         };
         self.0.ready.notify_all();
-        for waker in wakers {
-            waker(result.clone());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Future for Ticket {
+    /// The error is that of [`Ticket::wait`].
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut done = self.0.done.lock();
+        match &done.result {
+            Some(result) => Poll::Ready(result.clone()),
+            None => {
+                // Whoever polled before may be gone.
+                done.wakers.retain(|waker| !waker.will_wake(context.waker()));
+                done.wakers.push(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 }

@@ -143,7 +143,7 @@ impl Transaction {
             return Ok(());
         }
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let schema = schema::arrow_schema(table);
+        let schema = self.working.arrow_schema(table);
         let batch = RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &rows)?;
         let data = self.working.table(table.id);
         let mut added = Vec::new();

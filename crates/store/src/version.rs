@@ -55,6 +55,8 @@ pub struct TableData {
     pub row_count: u64,
     /// How often it was truncated, so that a checkpoint notices.
     pub(crate) epoch: u64,
+    /// That of the table as this version has it, made once.
+    pub(crate) schema: Option<SchemaRef>,
 }
 
 /// What is known of an aggregate beside its rows.
@@ -88,7 +90,19 @@ impl Version {
         caggs: BTreeMap<CaggId, Arc<CaggData>>,
         next_chunk: u32,
     ) -> Self {
-        Version { lsn, catalog: Arc::new(catalog), tables: Arc::new(tables), caggs: Arc::new(caggs), next_chunk }
+        let mut version =
+            Version { lsn, catalog: Arc::new(catalog), tables: Arc::new(tables), caggs: Arc::new(caggs), next_chunk };
+        for table in version.catalog.clone().tables.values() {
+            version.change_table(table.id, |data| data.schema = Some(schema::arrow_schema(table)));
+        }
+        version
+    }
+
+    /// [`schema::arrow_schema`] of a table, made only where it is not this version's.
+    pub fn arrow_schema(&self, table: &Arc<Table>) -> SchemaRef {
+        let is_known = self.catalog.tables.get(&table.id).is_some_and(|known| Arc::ptr_eq(known, table));
+        let known = self.tables.get(&table.id).filter(|_| is_known).and_then(|data| data.schema.clone());
+        known.unwrap_or_else(|| schema::arrow_schema(table))
     }
 
     /// Names and definitions.
@@ -189,8 +203,8 @@ impl Version {
             }
             Op::Truncate { table } => {
                 self.change_table(*table, |data| {
-                    let dropped = std::mem::take(&mut data.dropped);
-                    *data = TableData { dropped, epoch: data.epoch + 1, ..TableData::default() }
+                    let (dropped, schema) = (std::mem::take(&mut data.dropped), data.schema.take());
+                    *data = TableData { dropped, schema, epoch: data.epoch + 1, ..TableData::default() }
                 });
                 self.touch(*table, &RangeSet::all(), &mut all);
             }
@@ -227,7 +241,8 @@ impl Version {
         Arc::make_mut(&mut self.catalog).apply(change)?;
         match change {
             CatalogChange::PutTable(table) => {
-                Arc::make_mut(&mut self.tables).entry(table.id).or_default();
+                let data = Arc::make_mut(&mut self.tables).entry(table.id).or_default();
+                Arc::make_mut(data).schema = Some(schema::arrow_schema(table));
             }
             CatalogChange::DropTable(id) => {
                 Arc::make_mut(&mut self.tables).remove(id);

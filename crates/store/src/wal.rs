@@ -8,8 +8,8 @@
 //!
 //! While one group is being synced the next one gathers, so the number of syncs does not grow with the
 //! number of clients. Who waits for a commit while nobody writes does so itself, which saves a lone client two
-//! changes of thread; everything else is written by the log's own thread. After an error nothing is acknowledged any more: what the disk holds is unknown
-//! until the next start reads it.
+//! changes of thread; everything else is written by the log's own thread. After an error nothing is acknowledged
+//! any more: what the disk holds is unknown until the next start reads it.
 
 pub mod frame;
 pub mod reader;
@@ -92,7 +92,7 @@ impl Log {
     }
 
     /// Queues a commit. Called under the commit lock, so that the log has the commits' order. It is written
-    /// after [`Log::wake`] or [`Log::wait`].
+    /// after [`Log::wake`] or [`Log::write_here`].
     pub fn submit(&self, commit: Commit) {
         let mut queue = self.shared.queue.lock();
         match queue.refusal() {
@@ -109,20 +109,15 @@ impl Log {
         self.shared.wake.notify_one();
     }
 
-    /// Waits for a queued commit, and writes the queue meanwhile unless somebody does already.
-    pub fn wait(&self, ticket: &Ticket) -> Result<()> {
-        match self.shared.writer.try_lock() {
-            Some(mut writer) => {
-                self.shared.write_queue(&mut writer);
-                drop(writer);
-                // Whoever came meanwhile saw that somebody was writing.
-                if self.shared.is_dirty.load(Ordering::Acquire) || !self.shared.queue.lock().commits.is_empty() {
-                    self.wake();
-                }
-            }
-            None => self.wake(),
+    /// Writes the queue, unless somebody does already, who then sees to it.
+    pub fn write_here(&self) {
+        let Some(mut writer) = self.shared.writer.try_lock() else { return self.wake() };
+        self.shared.write_queue(&mut writer);
+        drop(writer);
+        // Whoever came meanwhile saw that somebody was writing.
+        if self.shared.is_dirty.load(Ordering::Acquire) || !self.shared.queue.lock().commits.is_empty() {
+            self.wake();
         }
-        ticket.wait()
     }
 
     /// Why no commit is accepted, if none is.

@@ -19,13 +19,19 @@ use highwater_model::Interval;
 use highwater_model::time::arithmetic::date_from_timestamp;
 use highwater_model::time::calendar::{days_from_civil, days_in_month, split_days};
 use highwater_model::time::{
-    DATE_MAX, DATE_MIN, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, TIMESTAMP_MAX, TIMESTAMP_MIN, TimeError,
-    Unit, Zone, age, truncate, truncate_timestamptz,
+    Clockface, DATE_MAX, DATE_MIN, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, TIMESTAMP_MAX, TIMESTAMP_MIN,
+    TimeError, Unit, Zone, age, truncate, truncate_timestamptz,
 };
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use Kind::{Boolean, Date, Double, Integer, Interval as Span, Text, Time, Timestamp, Timestamptz};
+
+/// The value of a call without arguments that the clock of the transaction tells by itself. Most rows of a log have one.
+pub fn told_by(clock: &Clockface, function: &str) -> Option<ScalarValue> {
+    let known = ["now", "transaction_timestamp", "current_timestamp"].iter().any(|f| f.eq_ignore_ascii_case(function));
+    known.then(|| ScalarValue::TimestampMicrosecond(Some(clock.now()), Some("UTC".into())))
+}
 
 /// The functions.
 pub fn functions() -> Vec<Arc<ScalarUDF>> {

@@ -5,6 +5,7 @@
 //! whatever else there is goes the general way, through a plan.
 
 use crate::error::Result;
+use crate::function::time::told_by;
 use crate::query::Planner;
 use crate::text::read::ColumnReader;
 use arrow::array::ArrayRef;
@@ -37,7 +38,7 @@ pub fn read(
     for (i, column) in columns.iter().enumerate() {
         let cells = values.rows.iter().map(|row| &row.content[i]);
         let few = values.rows.len() <= CALLS_ONE_BY_ONE;
-        let value = |cell| parameter(cell, column, parameters).or_else(|| few.then(|| call(cell, column, planner))?);
+        let value = |cell| parameter(cell, column, parameters).or_else(|| call(cell, column, planner, &clock, few));
         let array = match cells.clone().map(value).collect::<Option<Vec<ScalarValue>>>() {
             Some(values) if type_mark(&column.column_type).is_some() => match texts(&values, column, clock)? {
                 Some(array) => array,
@@ -100,12 +101,17 @@ fn parameter(cell: &Expr, column: &Column, parameters: &[ScalarValue]) -> Option
     (value.data_type() == arrow_type(&column.column_type)).then(|| value.clone())
 }
 
-/// The value of a call of a function without arguments; what cannot be planned alone is left to a plan.
-fn call(cell: &Expr, column: &Column, planner: &Planner) -> Option<ScalarValue> {
+/// The value of a call of a function without arguments; what cannot be planned alone is left to a plan, and with
+/// `cheap` false what has to be planned.
+fn call(cell: &Expr, column: &Column, planner: &Planner, clock: &Clockface, cheap: bool) -> Option<ScalarValue> {
     let Expr::Function(function) = cell else { return None };
     let bare = matches!(&function.args, ast::FunctionArguments::None)
         || matches!(&function.args, ast::FunctionArguments::List(list) if list.args.is_empty());
-    let value = bare.then(|| planner.constant(cell).ok())??;
+    let told = match function.name.0.as_slice() {
+        [ast::ObjectNamePart::Identifier(name)] if bare && name.quote_style.is_none() => told_by(clock, &name.value),
+        _ => None,
+    };
+    let value = told.or_else(|| (bare && cheap).then(|| planner.constant(cell).ok())?)?;
     (value.data_type() == arrow_type(&column.column_type)).then_some(value)
 }
 
