@@ -161,6 +161,11 @@ const FUNCTIONS: &[Function] = &[
         ],
     },
     Function { name: "delete_job", parameters: &["job_id"], columns: &[("delete_job", "void")] },
+    Function {
+        name: "set_config",
+        parameters: &["setting_name", "new_value", "is_local"],
+        columns: &[("set_config", "text")],
+    },
 ];
 
 /// The values given to a call, by parameter name; a parameter that was not given is not there.
@@ -569,12 +574,26 @@ async fn invoke(work: &mut Work, function: &Function, arguments: &Arguments) -> 
         "remove_retention_policy" => policies::remove_retention(work, arguments),
         "alter_job" => policies::alter_job(work, arguments),
         "delete_job" => policies::delete_job(work, arguments),
+        "set_config" => set_config(work, arguments),
         other => Err(Error::internal(format!("{other} has no implementation"))),
     }
 }
 
 fn void() -> Result<Rows> {
     Ok(vec![vec!["''".to_owned()]])
+}
+
+/// `set_config`: SET and SET LOCAL as a function.
+fn set_config(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let name = arguments.text("setting_name").ok_or_else(|| Error::new("22004", "SET requires parameter name"))?;
+    let value = arguments.text("new_value");
+    match (arguments.truth("is_local")?, work.autocommit) {
+        (false, _) => work.settings.set(&name, value.as_deref())?,
+        (true, false) => work.settings.set_local(&name, value.as_deref())?,
+        // It is checked, and ends with its own transaction.
+        (true, true) => work.settings.clone().set_local(&name, value.as_deref())?,
+    }
+    Ok(vec![vec![literal(value.as_deref().unwrap_or(work.settings.get(&name)?))]])
 }
 
 fn create_hypertable(work: &mut Work, arguments: &Arguments) -> Result<Rows> {

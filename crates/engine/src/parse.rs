@@ -10,6 +10,7 @@
 
 mod copy;
 mod position;
+mod with;
 
 pub use copy::{CopySource, CopyStatement};
 pub use position::located;
@@ -21,7 +22,7 @@ use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName, ObjectNamePart, Q
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 /// One statement.
 #[derive(Clone, Debug)]
@@ -134,8 +135,8 @@ pub fn split(sql: &str) -> Result<Vec<String>> {
 /// 42601 with the position.
 pub fn parse(sql: &str) -> Result<Statement> {
     let lines = Lines::new(sql);
-    let mut tokens: Vec<TokenWithSpan> =
-        tokens(sql)?.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF)).collect();
+    let mut tokens = continued_strings(tokens(sql)?);
+    tokens.retain(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
     while tokens.last().is_some_and(|t| t.token == Token::SemiColon) {
         tokens.pop();
     }
@@ -176,8 +177,104 @@ pub fn parse(sql: &str) -> Result<Statement> {
             let rest = &sql[lines.offset(tokens[0].span.end)..];
             parse(&format!("SELECT * FROM {rest}"))
         }
-        _ => reader.statement().map(|s| Statement::Sql(Box::new(s))),
+        words => match (reader.statement(), refused(words)) {
+            (Ok(statement), _) => with::without_with(statement).map(|s| Statement::Sql(Box::new(s))),
+            (Err(_), Some(command)) => Err(Error::unsupported(format!("{command} is not supported"))),
+            (Err(e), None) => Err(e),
+        },
     }
+}
+
+/// Commands of PostgreSQL that the parser does not read.
+const REFUSED: &[&str] = &[
+    "ALTER AGGREGATE",
+    "ALTER COLLATION",
+    "ALTER CONVERSION",
+    "ALTER DATABASE",
+    "ALTER DEFAULT PRIVILEGES",
+    "ALTER DOMAIN",
+    "ALTER EVENT TRIGGER",
+    "ALTER EXTENSION",
+    "ALTER FOREIGN",
+    "ALTER FUNCTION",
+    "ALTER GROUP",
+    "ALTER LANGUAGE",
+    "ALTER LARGE OBJECT",
+    "ALTER OPERATOR",
+    "ALTER PROCEDURE",
+    "ALTER PUBLICATION",
+    "ALTER ROUTINE",
+    "ALTER RULE",
+    "ALTER SERVER",
+    "ALTER STATISTICS",
+    "ALTER SUBSCRIPTION",
+    "ALTER SYSTEM",
+    "ALTER TABLESPACE",
+    "ALTER TEXT SEARCH",
+    "ALTER TRIGGER",
+    "ALTER USER",
+    "ALTER VIEW",
+    "COMMENT ON CONSTRAINT",
+    "COMMIT PREPARED",
+    "CREATE ACCESS METHOD",
+    "CREATE AGGREGATE",
+    "CREATE CAST",
+    "CREATE COLLATION",
+    "CREATE CONVERSION",
+    "CREATE EVENT TRIGGER",
+    "CREATE FOREIGN",
+    "CREATE GROUP",
+    "CREATE LANGUAGE",
+    "CREATE OPERATOR",
+    "CREATE PROCEDURE",
+    "CREATE PUBLICATION",
+    "CREATE RULE",
+    "CREATE SERVER",
+    "CREATE STATISTICS",
+    "CREATE SUBSCRIPTION",
+    "CREATE TABLESPACE",
+    "CREATE TEXT SEARCH",
+    "CREATE TRANSFORM",
+    "CREATE UNLOGGED TABLE",
+    "CREATE USER",
+    "IMPORT FOREIGN SCHEMA",
+    "LOAD",
+    "PREPARE TRANSACTION",
+    "REASSIGN OWNED",
+    "ROLLBACK PREPARED",
+    "SECURITY LABEL",
+    "SET CONSTRAINTS",
+];
+
+/// The command that a statement begins with, if it is one of [`REFUSED`].
+fn refused(words: &[&str]) -> Option<&'static str> {
+    let begins = |command: &str| {
+        let mut rest = words.iter();
+        command.split(' ').all(|word| rest.next() == Some(&word))
+    };
+    REFUSED.iter().copied().find(|command| begins(command))
+}
+
+/// Strings with a new line between them are one, as in SQL.
+fn continued_strings(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if let Token::SingleQuotedString(more) = &token.token {
+            let space = joined.iter().rev().take_while(|t| matches!(t.token, Token::Whitespace(_)));
+            let breaks = space.clone().any(|t| t.token == Token::Whitespace(Whitespace::Newline));
+            let before = joined.len() - space.count();
+            if let Some(TokenWithSpan { token: Token::SingleQuotedString(text), span }) =
+                joined[..before].last_mut().filter(|_| breaks)
+            {
+                text.push_str(more);
+                span.end = token.span.end;
+                joined.truncate(before);
+                continue;
+            }
+        }
+        joined.push(token);
+    }
+    joined
 }
 
 /// Reads a query on its own, such as the stored definition of an aggregate.
@@ -741,8 +838,15 @@ impl Reader<'_> {
             let inner: Vec<TokenWithSpan> = tokens.drain(start..=end).skip(1).collect();
             options = Reader { parser: parser(inner), sql: self.sql, lines: self.lines, end: self.end }.options()?;
         }
+        let includes = tokens.iter().any(|t| matches!(&t.token, Token::Word(w) if w.keyword == Keyword::INCLUDING));
+        let words: Vec<String> = tokens.iter().take(3).map(|t| t.token.to_string().to_uppercase()).collect();
         let mut rest = Reader { parser: parser(tokens), sql: self.sql, lines: self.lines, end: self.end };
-        match rest.statement()? {
+        let read = rest.statement().map_err(|e| match refused(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Some(command) => Error::unsupported(format!("{command} is not supported")),
+            None if includes => Error::unsupported("LIKE … INCLUDING takes DEFAULTS only"),
+            None => e,
+        });
+        match read? {
             ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), options)),
             other => Ok(Statement::Sql(Box::new(other))),
         }

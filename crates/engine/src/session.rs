@@ -588,11 +588,23 @@ impl Session {
                         .hint("REPEATABLE READ gives a snapshot; the first of two conflicting transactions wins."));
                 }
             }
-            ast::Set::SetNames { .. } | ast::Set::SetNamesDefault {} | ast::Set::SetRole { .. } => {}
-            ast::Set::SetSessionAuthorization(_) => {}
+            ast::Set::SetNames { .. } | ast::Set::SetNamesDefault {} => {}
+            ast::Set::SetRole { role_name, .. } => self.check_role(role_name.as_ref())?,
+            ast::Set::SetSessionAuthorization(to) => match &to.kind {
+                ast::SetSessionAuthorizationParamKind::Default => {}
+                ast::SetSessionAuthorizationParamKind::User(name) => self.check_role(Some(name))?,
+            },
             other => return Err(Error::unsupported(format!("{other} is not supported"))),
         }
         Ok(Outcome::Done("SET".to_owned()))
+    }
+
+    /// There is one role: the session's user.
+    fn check_role(&self, role: Option<&ast::Ident>) -> Result<()> {
+        match role.map(parse::ident).filter(|role| *role != self.user && role != "none") {
+            None => Ok(()),
+            Some(role) => Err(Error::invalid_parameter(format!("role \"{role}\" does not exist"))),
+        }
     }
 
     fn set_setting(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<()> {

@@ -43,6 +43,9 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
     if let Some(query) = &create.query {
         return create_table_as(work, table, &create.columns, query).await;
     }
+    if let Some(ast::CreateTableLikeKind::Parenthesized(like) | ast::CreateTableLikeKind::Plain(like)) = &create.like {
+        add_columns_like(work, &mut table, like)?;
+    }
     let mut added = Added::default();
     for definition in &create.columns {
         add_column(work, &mut table, definition, &mut added)?;
@@ -146,6 +149,18 @@ impl Added {
         }
         rules::put(work, table, self.rules)
     }
+}
+
+/// The columns of another table with their types and NOT NULL, and their defaults when these are included.
+fn add_columns_like(work: &Work, table: &mut Table, like: &ast::CreateTableLike) -> Result<()> {
+    let with_defaults = like.defaults == Some(ast::CreateTableLikeDefaults::Including);
+    for column in &work.table(&like.name)?.columns {
+        let id = ColumnId(table.next_column);
+        table.next_column += 1;
+        let default = column.default.clone().filter(|_| with_defaults);
+        table.columns.push(Column { id, default, missing: None, ..column.clone() });
+    }
+    Ok(())
 }
 
 fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef, added: &mut Added) -> Result<()> {

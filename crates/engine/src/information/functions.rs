@@ -115,7 +115,6 @@ const FUNCTIONS: &[Entry] = &[
     ("session_user", "name", true, |known, _| Ok((&known.user).into())),
     ("user", "name", true, |known, _| Ok((&known.user).into())),
     ("current_setting", "text", true, current_setting),
-    ("set_config", "text", false, set_config),
     ("pg_backend_pid", "int4", true, |_, _| Ok(i64::from(std::process::id()).into())),
     ("pg_is_in_recovery", "bool", true, |_, _| Ok(false.into())),
     ("pg_is_wal_replay_paused", "bool", true, |_, _| Ok(false.into())),
@@ -517,16 +516,4 @@ fn current_setting(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
         Err(_) if args.get(1) == Some(&ScalarValue::from(true)) => Ok(Cell::Null),
         Err(e) => Err(e),
     }
-}
-
-/// A function cannot change the session. Setting what is already so, or what is only accepted, is granted.
-fn set_config(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
-    let name = args.first().and_then(text).unwrap_or_default();
-    let value = args.get(1).and_then(text).unwrap_or_default();
-    let changes = known.settings.get(&name).is_ok_and(|now| !now.eq_ignore_ascii_case(&value));
-    if changes {
-        return Err(Error::unsupported(format!("set_config cannot change \"{name}\""))
-            .hint(format!("Use SET {name} = '{value}'.")));
-    }
-    Ok(value.into())
 }

@@ -158,7 +158,8 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("VALUES", "VALUES (1, 'a'), (2, 'b')"),
     ("WITH", "WITH x AS (SELECT 1 AS a) SELECT * FROM x"),
     ("WITH RECURSIVE", "WITH RECURSIVE x AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM x WHERE a < 3) SELECT * FROM x"),
-    ("WITH … INSERT", "WITH x AS (INSERT INTO t VALUES (5, 'e') RETURNING a) SELECT * FROM x"),
+    ("WITH … INSERT", "WITH x AS (SELECT 5 AS a) INSERT INTO t (a) SELECT a FROM x"),
+    ("WITH (INSERT …) SELECT", "WITH x AS (INSERT INTO t VALUES (5, 'e') RETURNING a) SELECT * FROM x"),
 ];
 
 /// The types of PostgreSQL 15 that are not of its own workings, and ways to write them.

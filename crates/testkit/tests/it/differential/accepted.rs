@@ -152,7 +152,6 @@ pub const OPEN: &[&str] = &[
     "SELECT pg_typeof('a')",
     "SELECT kind, day::date, grouping(kind, day::date) FROM grouped GROUP BY GROUPING SETS ((kind), (day::date)) ORDER BY 1, 2, 3",
     "SELECT 1 FROM grouped HAVING true",
-    "SELECT 'a'\n'b'",
     "SELECT array_agg(x ORDER BY x DESC), array_agg(DISTINCT x) FROM (VALUES (1), (2), (NULL), (2)) v(x)",
     "SELECT string_agg(x, ',' ORDER BY x DESC), string_agg(x, '' ORDER BY x), string_agg(DISTINCT x, ',' ORDER BY x) FROM (VALUES ('b'), ('a'), (NULL), ('a')) v(x)",
     "SELECT interval '1.5' year",
