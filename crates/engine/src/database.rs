@@ -103,7 +103,7 @@ impl Engine {
             ("Functions", open(functions.scalars.keys().collect())),
             ("Aggregates", open(functions.aggregates.keys().collect())),
             ("Window functions", open(functions.windows.keys().collect())),
-            ("Of TimescaleDB, executed once", owned(&mut administration::names())),
+            ("Executed once, before the query around them", owned(&mut administration::names())),
             ("From the catalog", owned(&mut information::function_names())),
         ]
     }

@@ -5,6 +5,9 @@ use crate::{TestServer, database_error};
 use bytes::Bytes;
 use futures::{SinkExt, TryStreamExt};
 use std::pin::pin;
+use std::time::{Duration, SystemTime};
+use tokio_postgres::binary_copy::{BinaryCopyInWriter, BinaryCopyOutRow, BinaryCopyOutStream};
+use tokio_postgres::types::Type;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rows_are_copied_in_and_out() {
@@ -26,6 +29,35 @@ async fn rows_are_copied_in_and_out() {
     let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
     assert_eq!(pieces.len(), 10_000, "one message per row");
     assert_eq!(String::from_utf8(pieces.concat()).unwrap(), expected);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rows_are_copied_in_and_out_in_the_binary_format() {
+    type Row = (i64, Option<String>, f64, SystemTime, bool, Vec<i32>);
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    client
+        .batch_execute("CREATE TABLE t (a bigint, b text, c float8, d timestamptz, e boolean, f integer[])")
+        .await
+        .unwrap();
+    let types = [Type::INT8, Type::TEXT, Type::FLOAT8, Type::TIMESTAMPTZ, Type::BOOL, Type::INT4_ARRAY];
+    let row = |n: i64| -> Row {
+        let text = (n % 3 != 0).then(|| format!("value {n}"));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_800_000_000_000_000 + n as u64);
+        (n, text, n as f64 / 7.0, time, n % 2 == 0, (0..(n % 4) as i32).collect())
+    };
+    let rows: Vec<Row> = (0..5_000).map(row).collect();
+    let sink = client.copy_in("COPY t FROM STDIN (FORMAT binary)").await.unwrap();
+    let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
+    for (a, b, c, d, e, f) in &rows {
+        writer.as_mut().write(&[a, b, c, d, e, f]).await.unwrap();
+    }
+    assert_eq!(writer.finish().await.unwrap(), 5_000);
+    let stream = client.copy_out("COPY (SELECT * FROM t ORDER BY a) TO STDOUT (FORMAT binary)").await.unwrap();
+    let read: Vec<BinaryCopyOutRow> = BinaryCopyOutStream::new(stream, &types).try_collect().await.unwrap();
+    let read: Vec<Row> = read.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3), r.get(4), r.get(5))).collect();
+    assert_eq!(read, rows);
     server.stop().await;
 }
 
