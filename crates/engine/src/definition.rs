@@ -17,7 +17,7 @@ mod inputs;
 mod state;
 
 pub use inputs::{Inputs, Origin, origin};
-pub use state::bare;
+pub use state::{Sameness, bare};
 
 use crate::query::Planner;
 use crate::{Error, Result, parse, rollup};
@@ -45,9 +45,18 @@ pub struct Definition {
     bucket: usize,
     calls: Vec<Call>,
     states: Vec<State>,
+    /// States that measure others, by their places; see [`Definition::measuring`].
+    measures: Vec<Measure>,
     schema: DFSchemaRef,
     having: Option<Expr>,
     outputs: Vec<(String, Expr)>,
+}
+
+/// A state that says how large the numbers of another are.
+#[derive(Clone, Copy)]
+struct Measure {
+    of: usize,
+    by: usize,
 }
 
 /// One aggregate call and where its value comes from: states by their places.
@@ -136,6 +145,7 @@ impl Definition {
             bucket,
             calls: Vec::new(),
             states: Vec::new(),
+            measures: Vec::new(),
             schema,
             having,
             outputs,
@@ -155,6 +165,30 @@ impl Definition {
             state.name_columns(i, definition.input.schema())?;
         }
         Ok(definition)
+    }
+
+    /// The same definition with further states at the end, of how large the numbers are whose sums are rounded.
+    pub fn measuring(mut self) -> Result<Self> {
+        for of in 0..self.states.len() {
+            let Some(mut measure) = self.states[of].measure() else { continue };
+            let by = self.states.len();
+            measure.name_columns(by, self.input.schema())?;
+            self.states.push(measure);
+            self.measures.push(Measure { of, by });
+        }
+        Ok(self)
+    }
+
+    /// What makes a kept state the same as one that was computed again, by the names of its columns.
+    pub fn sameness(&self) -> Vec<(String, Sameness)> {
+        let own = self.states.iter().take(self.states.len() - self.measures.len());
+        own.enumerate()
+            .flat_map(|(i, state)| {
+                let measure =
+                    self.measures.iter().find(|measure| measure.of == i).map(|measure| &self.states[measure.by]);
+                state.sameness(measure)
+            })
+            .collect()
     }
 
     fn add_call(&mut self, aggregate: AggregateFunction) -> Result<()> {
@@ -477,13 +511,49 @@ impl Definition {
 
     /// Reads kept partial states back from rows that have these columns.
     pub fn partial_of(&self, kept: LogicalPlan) -> Result<LogicalPlan> {
-        let columns = self.partial_columns()?.into_iter().map(|(name, _)| name);
+        let groups = self.group_names().into_iter().map(|name| (name.clone(), name)).collect::<Vec<_>>();
+        self.states_of(kept, &groups)
+    }
+
+    /// Reads the states of finished rows back.
+    pub fn states_of_finished(&self, kept: LogicalPlan) -> Result<LogicalPlan> {
+        let mut groups = Vec::new();
+        for column in self.layout()? {
+            if let Role::Group(i) = column.role {
+                groups.push((column.name, format!("_key_{i}")));
+            }
+        }
+        groups.sort_by_key(|(_, key)| self.group_names().iter().position(|name| name == key));
+        self.states_of(kept, &groups)
+    }
+
+    /// Reads states out of rows that have them.
+    ///
+    /// * `groups` – the columns that the groups are in, and their names among states.
+    fn states_of(&self, kept: LogicalPlan, groups: &[(String, String)]) -> Result<LogicalPlan> {
         let schema = kept.schema().clone();
-        let exprs = columns.map(|name| {
-            let (qualifier, field) = schema.qualified_field_with_unqualified_name(&name)?;
-            Ok(Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(name))
-        });
-        Ok(LogicalPlanBuilder::from(kept).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
+        let column = |name: &str| {
+            let (qualifier, field) = schema.qualified_field_with_unqualified_name(name)?;
+            Ok::<_, Error>(Expr::Column(Column::new(qualifier.cloned(), field.name())))
+        };
+        let mut exprs = Vec::new();
+        for (from, name) in groups {
+            exprs.push(column(from)?.alias(name));
+        }
+        for (i, state) in self.states.iter().enumerate() {
+            match self.measures.iter().find(|measure| measure.by == i) {
+                Some(measure) => {
+                    let measured = self.states[measure.of].measured(state).into_iter();
+                    exprs.extend(measured.map(|(name, value)| value.alias(name)));
+                }
+                None => {
+                    for (name, _) in &state.columns {
+                        exprs.push(column(name)?.alias(name));
+                    }
+                }
+            }
+        }
+        Ok(LogicalPlanBuilder::from(kept).project(exprs)?.build()?)
     }
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 mod administration;
+mod check;
 mod convert;
 mod copy;
 mod cursor;

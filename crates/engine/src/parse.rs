@@ -6,6 +6,7 @@
 //! * `CREATE MATERIALIZED VIEW … WITH (timescaledb.continuous, …) AS … WITH [NO] DATA`
 //! * `ALTER MATERIALIZED VIEW …`, `REFRESH MATERIALIZED VIEW …`, `EXPLAIN REFRESH …`
 //! * `CREATE TABLE … WITH (tsdb.hypertable, …)`, `ALTER TABLE … SET (timescaledb.…)`
+//! * `CHECK CONTINUOUS AGGREGATE …`
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
 mod copy;
@@ -51,6 +52,13 @@ pub enum Statement {
     RefreshMaterializedView(ObjectName),
     /// EXPLAIN REFRESH: the arguments of `refresh_continuous_aggregate`.
     ExplainRefresh(Vec<ast::FunctionArg>),
+    /// CHECK CONTINUOUS AGGREGATE.
+    CheckAggregate {
+        /// Which.
+        name: ObjectName,
+        /// Whether what differs is computed again.
+        repair: bool,
+    },
     /// COPY.
     Copy(Box<CopyStatement>),
     /// DECLARE … CURSOR.
@@ -158,6 +166,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["REFRESH", "MATERIALIZED", "VIEW", ..] => reader.refresh_materialized_view(),
         ["EXPLAIN", "REFRESH", ..] => reader.explain_refresh(),
         ["EXPLAIN", "CALL", "REFRESH_CONTINUOUS_AGGREGATE", ..] => reader.explain_call(),
+        ["CHECK", "CONTINUOUS", "AGGREGATE", ..] => reader.check_aggregate(),
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
         ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
         ["ALTER", "TABLE", ..] => reader.alter_table(),
@@ -602,6 +611,15 @@ impl Reader<'_> {
             }
             other => Err(Error::syntax(format!("{other} cannot be explained"))),
         }
+    }
+
+    /// `CHECK CONTINUOUS AGGREGATE name [REPAIR]`
+    fn check_aggregate(&mut self) -> Result<Statement> {
+        self.words(&["CHECK", "CONTINUOUS", "AGGREGATE"]);
+        let name = self.name()?;
+        let repair = self.word("REPAIR");
+        self.finish()?;
+        Ok(Statement::CheckAggregate { name, repair })
     }
 
     fn declare(&mut self) -> Result<Statement> {

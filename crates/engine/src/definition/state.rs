@@ -11,6 +11,7 @@
 use crate::function::aggregate::{first_last, histogram};
 use crate::rollup::state_name;
 use crate::state::pair::Pair;
+pub use crate::state::same::Sameness;
 use crate::state::{aggregate, collect, pair, points, stats, value};
 use crate::{Error, Result};
 use arrow::datatypes::DataType;
@@ -18,6 +19,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::core::get_field;
+use datafusion::functions::math::expr_fn::{abs, sqrt};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
@@ -203,6 +205,81 @@ impl State {
             }
             Source::Collect(call) => collect::state_expr(call)?,
         })
+    }
+
+    /// A state that sums up how large the numbers are whose sum this one keeps, if these are floats: rounding may
+    /// differ by so much.
+    pub fn measure(&self) -> Option<State> {
+        let Source::Stats { argument, filter, needs, data_type } = &self.source else { return None };
+        if !needs.sum || !data_type.is_floating() {
+            return None;
+        }
+        let sums = self.columns.iter().map(|(name, _)| name).find(|name| name.ends_with("_sum"))?;
+        // What is merged was rounded by itself; the merging rounds sums.
+        let (argument, filter, data_type) = match &self.merges {
+            None => (argument.clone(), filter.clone(), data_type.clone()),
+            Some(Merges { cagg, state, filter }) => {
+                (bare(state_name(*cagg, &renumbered(sums, *state))), filter.clone(), DataType::Float64)
+            }
+        };
+        let needs = stats::Needs { sum: true, ..Default::default() };
+        Some(State {
+            source: Source::Stats { argument: abs(argument), filter, needs, data_type },
+            columns: Vec::new(),
+            merges: None,
+        })
+    }
+
+    /// What makes each of its columns the same as one that was computed again.
+    ///
+    /// * `measure` – from [`State::measure`].
+    pub fn sameness(&self, measure: Option<&State>) -> Vec<(String, Sameness)> {
+        let of = |name: &String, data_type: &DataType| match &self.source {
+            Source::Stats { data_type: DataType::Float32 | DataType::Float64, .. } => {
+                let sibling =
+                    |part: &str| name.rsplit_once('_').map_or(String::new(), |(state, _)| format!("{state}_{part}"));
+                match name.rsplit('_').next() {
+                    Some("sum") => {
+                        let measure = measure.and_then(|m| m.columns.iter().find(|(name, _)| name.ends_with("_sum")));
+                        Sameness::Sum { count: sibling("n"), sizes: measure.map(|(name, _)| name.clone()) }
+                    }
+                    Some(part @ ("mean" | "m2")) => Sameness::Moment {
+                        count: sibling("n"),
+                        mean: sibling("mean"),
+                        m2: sibling("m2"),
+                        squared: part == "m2",
+                    },
+                    _ => Sameness::Equal,
+                }
+            }
+            Source::Collect(_) => Sameness::Values,
+            _ => value::Kind::of(data_type).map_or(Sameness::Equal, Sameness::State),
+        };
+        self.columns.iter().map(|(name, data_type)| (name.clone(), of(name, data_type))).collect()
+    }
+
+    /// The columns of a measure of this state, by what is kept of the state: at least so large were its numbers.
+    pub fn measured(&self, measure: &State) -> Vec<(String, Expr)> {
+        let component = |name: &str| {
+            let mut names = self.columns.iter().map(|(name, _)| name);
+            names.find(|column| column.rsplit('_').next() == Some(name)).map(|name| bare(name.clone()))
+        };
+        let least = match (component("n"), component("mean"), component("m2"), component("sum")) {
+            // Σ|x| ≤ √(n Σx²)
+            (Some(n), Some(mean), Some(m2), _) => {
+                let n = cast(n, DataType::Float64);
+                sqrt(n.clone() * (m2 + n * mean.clone() * mean))
+            }
+            (_, _, _, Some(sum)) => abs(sum),
+            _ => lit(0.0),
+        };
+        let mut columns = Vec::new();
+        for (name, _) in &measure.columns {
+            let value =
+                if name.ends_with("_sum") { least.clone() } else { component("n").unwrap_or_else(|| lit(0_i64)) };
+            columns.push((name.clone(), value));
+        }
+        columns
     }
 
     /// The columns of the state, from what [`State::partial`] or [`State::merge`] gives under the name `_s…`.

@@ -53,6 +53,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("BEGIN", "BEGIN"),
     ("BEGIN … SERIALIZABLE", "BEGIN ISOLATION LEVEL SERIALIZABLE"),
     ("CALL", "CALL refresh_continuous_aggregate('hourly', NULL, NULL)"),
+    ("CHECK CONTINUOUS AGGREGATE", "CHECK CONTINUOUS AGGREGATE hourly REPAIR"),
     ("CHECKPOINT", "CHECKPOINT"),
     ("CLUSTER", "CLUSTER t"),
     ("COMMENT", "COMMENT ON TABLE t IS 'a table'"),

@@ -9,7 +9,7 @@
 //! so many values that k₁ grows by one over it. The rank of a percentile is off by 2π √(q (1 − q)) / buckets at most, and by
 //! much less as a rule; not so where values differ by many orders of magnitude, for which a uddsketch is made. Unlike the other sketches it depends, within that error, on the order in which rows came.
 
-use super::{Edges, Reader, write_f64, write_varint};
+use super::{Edges, Reader, is_close, write_f64, write_varint};
 use crate::{Error, Result};
 
 /// Values that wait to be put into clusters, for each cluster there may be.
@@ -108,6 +108,24 @@ impl TDigest {
             }
         }
         self.clusters.push(current);
+    }
+
+    /// See [`super::State::is_same`]. Clusters depend on the order of rows, within the error of both.
+    pub fn is_same(&self, other: &TDigest) -> bool {
+        let n = self.count();
+        let largest = self.min.abs().max(self.max.abs());
+        let same = (self.buckets, self.min, self.max, &self.edges)
+            == (other.buckets, other.min, other.max, &other.edges)
+            && n == other.count()
+            && is_close(self.sum, other.sum, (n as f64).powi(2) * f64::EPSILON * largest);
+        // Of each, a value may be a cluster away from where it belongs.
+        let near = |step: u32| {
+            let fraction = f64::from(step) / 20.0;
+            let error = std::f64::consts::TAU * (fraction * (1.0 - fraction)).sqrt() / self.buckets as f64;
+            let rank = self.percentile(fraction).and_then(|value| other.rank(value));
+            rank.is_none_or(|rank| (rank - fraction).abs() <= 2.0 * error + 1.0 / n as f64)
+        };
+        same && (self.settled().clusters == other.settled().clusters || (1..20).all(near))
     }
 
     fn settled(&self) -> TDigest {
