@@ -16,6 +16,7 @@ pub use table::{create_table, select_into, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, ident};
+use crate::procedure;
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
@@ -228,11 +229,13 @@ fn replaceable(old: &highwater_model::Table, new: &[highwater_model::Column]) ->
     Ok(())
 }
 
-fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Outcome> {
+/// CREATE FUNCTION and CREATE PROCEDURE.
+pub fn create_function(work: &mut Work, function: &ast::CreateFunction, is_procedure: bool) -> Result<Outcome> {
     let (schema, name) = work.new_name(&function.name)?;
+    let kind = if is_procedure { "procedure" } else { "function" };
     let language = function.language.as_ref().map(ident).unwrap_or_else(|| "sql".to_owned());
     if language != "sql" {
-        return Err(Error::unsupported(format!("functions in language {language} are not supported"))
+        return Err(Error::unsupported(format!("{kind}s in language {language} are not supported"))
             .hint("Write it in SQL: LANGUAGE sql."));
     }
     let body = match &function.function_body {
@@ -241,7 +244,7 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
             | ast::CreateFunctionBody::AsAfterOptions(e)
             | ast::CreateFunctionBody::Return(e),
         ) => text_of(e),
-        _ => return Err(Error::unsupported("a function needs a body AS '…'")),
+        _ => return Err(Error::unsupported(format!("a {kind} needs a body AS '…'"))),
     };
     let mut arguments = Vec::new();
     for argument in function.args.iter().flatten() {
@@ -253,15 +256,19 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
             Some(t.to_string())
         }
         Some(_) => return Err(Error::unsupported("functions that return sets are not supported")),
-        None => None,
+        None if is_procedure => {
+            procedure::statements(&body)?;
+            None
+        }
+        None => return Err(Error::new("42P13", "function result type must be specified").hint("Add RETURNS.")),
     };
     let exists = work.transaction.version().catalog().functions.contains_key(&(schema.clone(), name.clone()));
     if exists && !function.or_replace {
-        return Err(Error::new("42723", format!("function \"{name}\" already exists with same argument types")));
+        return Err(Error::new("42723", format!("{kind} \"{name}\" already exists with same argument types")));
     }
     let id = work.engine.store.take_oid();
     work.change(CatalogChange::PutFunction(Arc::new(Function { id, schema, name, arguments, returns, body })))?;
-    done("CREATE FUNCTION")
+    done(if is_procedure { "CREATE PROCEDURE" } else { "CREATE FUNCTION" })
 }
 
 fn text_of(expr: &ast::Expr) -> String {

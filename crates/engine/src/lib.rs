@@ -28,6 +28,7 @@ mod meaning;
 mod names;
 mod operator;
 mod parse;
+mod procedure;
 mod query;
 mod realtime;
 mod refresh;

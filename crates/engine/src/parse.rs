@@ -33,6 +33,8 @@ pub enum Statement {
     Sql(Box<ast::Statement>),
     /// CREATE TABLE with storage options.
     CreateTable(Box<ast::CreateTable>, Options),
+    /// CREATE PROCEDURE: a function without a result.
+    CreateProcedure(Box<ast::CreateFunction>),
     /// CREATE MATERIALIZED VIEW.
     CreateMaterializedView(Box<CreateMaterializedView>),
     /// ALTER MATERIALIZED VIEW.
@@ -168,6 +170,8 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["EXPLAIN", "CALL", "REFRESH_CONTINUOUS_AGGREGATE", ..] => reader.explain_call(),
         ["CHECK", "CONTINUOUS", "AGGREGATE", ..] => reader.check_aggregate(),
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
+        ["CREATE", "PROCEDURE", ..] => create_procedure(tokens, 1, &lines),
+        ["CREATE", "OR", "REPLACE", "PROCEDURE", ..] => create_procedure(tokens, 3, &lines),
         ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
         ["ALTER", "TABLE", ..] => reader.alter_table(),
         ["ALTER", "SEQUENCE", ..] => reader.alter_sequence(),
@@ -787,6 +791,20 @@ impl Reader<'_> {
             self.parser.prev_token();
         }
         self.statement().map(|s| Statement::Sql(Box::new(s)))
+    }
+}
+
+/// CREATE PROCEDURE, of which sqlparser knows another dialect's: as the CREATE FUNCTION that it looks like.
+///
+/// * `at` – where the word is.
+fn create_procedure(mut tokens: Vec<TokenWithSpan>, at: usize, lines: &Lines<'_>) -> Result<Statement> {
+    let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
+    tokens[at].token = Token::make_keyword("FUNCTION");
+    match (Reader { parser: parser(tokens), sql: lines.sql, lines, end }).statement()? {
+        ast::Statement::CreateFunction(function) if function.return_type.is_none() => {
+            Ok(Statement::CreateProcedure(Box::new(function)))
+        }
+        other => Err(Error::syntax(format!("expected a procedure, found: {other}"))),
     }
 }
 

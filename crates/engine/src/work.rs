@@ -221,6 +221,7 @@ impl Work {
                 other => self.run_sql(other, parameters).await,
             },
             Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
+            Statement::CreateProcedure(procedure) => define::create_function(self, procedure, true),
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
                 define::alter_aggregate(self, name, *if_exists, action)
