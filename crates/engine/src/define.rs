@@ -20,6 +20,8 @@ use crate::procedure;
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
+use arrow::datatypes::FieldRef;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 use highwater_model::catalog::Function;
 use highwater_model::{CatalogChange, TableKind};
@@ -50,7 +52,7 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
         Sql::CreateSequence { if_not_exists, name, data_type, sequence_options, owned_by, .. } => {
             sequence::create(work, name, *if_not_exists, data_type.as_ref(), sequence_options, owned_by.as_ref())
         }
-        Sql::CreateFunction(function) => create_function(work, function),
+        Sql::CreateFunction(function) => create_function(work, function, false),
         Sql::DropFunction(drop) => {
             for target in &drop.func_desc {
                 drop_function(work, &target.name, drop.if_exists)?;
@@ -174,20 +176,7 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         let names: Vec<String> = view.columns.iter().map(|c| c.name.to_string()).collect();
         query = format!("SELECT * FROM ({query}) AS \"_view\" ({})", names.join(", "));
     }
-    let schema_of = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
-    let columns = schema_of
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(i, f)| highwater_model::Column {
-            id: highwater_model::ColumnId(i as u32 + 1),
-            name: view.columns.get(i).map_or_else(|| f.name().clone(), |c| ident(&c.name)),
-            column_type: highwater_store::schema::field_type(f).unwrap_or(highwater_model::ColumnType::Text),
-            not_null: false,
-            default: None,
-            missing: None,
-        })
-        .collect::<Vec<_>>();
+    let columns = view_columns(&plan, &view.columns);
     if let Some(old) = &existing {
         replaceable(old, &columns)?;
         if let Some(cagg) = dependents::aggregates_over(work, &Relation::Table(old.clone())).first() {
@@ -208,6 +197,22 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
     };
     work.change(CatalogChange::PutTable(Arc::new(table)))?;
     done("CREATE VIEW")
+}
+
+/// The columns of a view.
+///
+/// * `names` – those that are given to the first of them.
+fn view_columns(plan: &LogicalPlan, names: &[ast::ViewColumnDef]) -> Vec<highwater_model::Column> {
+    let schema = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
+    let column = |(i, field): (usize, &FieldRef)| highwater_model::Column {
+        id: highwater_model::ColumnId(i as u32 + 1),
+        name: names.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name)),
+        column_type: highwater_store::schema::field_type(field).unwrap_or(highwater_model::ColumnType::Text),
+        not_null: false,
+        default: None,
+        missing: None,
+    };
+    schema.fields().iter().enumerate().map(column).collect()
 }
 
 /// A view may only get columns at its end when it is replaced.

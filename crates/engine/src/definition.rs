@@ -13,6 +13,7 @@
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
 //! its components merge into anything coarser.
 
+pub mod history;
 mod inputs;
 mod state;
 
@@ -39,20 +40,25 @@ pub const VISIBLE: &str = "_visible";
 
 /// The meaning of a definition, planned in one version.
 pub struct Definition {
+    /// What is grouped.
+    rows: LogicalPlan,
+    /// The same, with the states of a parent that are rolled up.
     input: LogicalPlan,
     inputs: Inputs,
     groups: Vec<Expr>,
     bucket: usize,
     calls: Vec<Call>,
     states: Vec<State>,
-    /// States that measure others, by their places; see [`Definition::measuring`].
+    /// States that say what is unknown of others; see [`history`].
+    lacks: Vec<history::Lack>,
+    /// States that measure others; see [`Definition::measuring`].
     measures: Vec<Measure>,
     schema: DFSchemaRef,
     having: Option<Expr>,
     outputs: Vec<(String, Expr)>,
 }
 
-/// A state that says how large the numbers of another are.
+/// A state that says how large the numbers of another are, by their places.
 #[derive(Clone, Copy)]
 struct Measure {
     of: usize,
@@ -65,6 +71,16 @@ enum Call {
     Of { aggregate: AggregateFunction, state: usize },
     /// The value of a parent's column, from its states merged.
     Rollup { value: Expr, states: BTreeSet<usize> },
+}
+
+impl Call {
+    /// The states that it needs.
+    fn states(&self) -> BTreeSet<usize> {
+        match self {
+            Call::Of { state, .. } => [*state].into(),
+            Call::Rollup { states, .. } => states.clone(),
+        }
+    }
 }
 
 /// A column of the rows that [`Definition::finish`] gives.
@@ -145,10 +161,12 @@ impl Definition {
             bucket,
             calls: Vec::new(),
             states: Vec::new(),
+            lacks: Vec::new(),
             measures: Vec::new(),
             schema,
             having,
             outputs,
+            rows: input.as_ref().clone(),
             input: input.as_ref().clone(),
             inputs,
         };
@@ -369,13 +387,19 @@ impl Definition {
                         .find(|(name, _)| *name == column.name)
                         .expect("the layout has only outputs");
                     // What is kept has one type for texts, and one for each other kind of value.
-                    cast_to(expr.clone(), &arrow_type(&column.column_type), &values)?.alias(column.name)
+                    let kept = arrow_type(&column.column_type);
+                    let value = cast_to(expr.clone(), &kept, &values)?;
+                    self.known(value, &self.needs(expr), &kept)?.alias(column.name)
                 }
                 Role::Visible => match &self.having {
                     None => lit(true).alias(VISIBLE),
                     Some(having) => coalesce(vec![having.clone(), lit(false)]).alias(VISIBLE),
                 },
-                Role::State => bare(column.name),
+                Role::State => {
+                    let kept = arrow_type(&column.column_type);
+                    let needs = [column.name.clone()].into();
+                    self.known(bare(column.name.clone()), &needs, &kept)?.alias(column.name)
+                }
             });
         }
         Ok(LogicalPlanBuilder::from(values).project(exprs)?.build()?)
@@ -383,13 +407,13 @@ impl Definition {
 
     /// The value of a call, from the columns of states, and which states these are.
     fn final_of(&self, planner: &Planner, call: &Call) -> Result<(Expr, BTreeSet<usize>)> {
-        match call {
+        let value = match call {
             Call::Of { aggregate, state } => {
-                let value = self.states[*state].finish(aggregate, self.input.schema(), planner.state())?;
-                Ok((value, [*state].into()))
+                self.states[*state].finish(aggregate, self.input.schema(), planner.state())?
             }
-            Call::Rollup { value, states } => Ok((value.clone(), states.clone())),
-        }
+            Call::Rollup { value, .. } => value.clone(),
+        };
+        Ok((value, call.states()))
     }
 
     /// The value of an output, from the columns of states, and which states these are.

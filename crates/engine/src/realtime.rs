@@ -161,6 +161,6 @@ pub fn definition_within(
     times: &RangeSet,
 ) -> Result<(Planner, Definition)> {
     let restricted = planner.for_definition(cagg).with_rows_within(cagg.source, times.clone());
-    let definition = Definition::new(&restricted, &cagg.query)?;
+    let definition = Definition::of(&restricted, cagg)?;
     Ok((restricted, definition))
 }

@@ -224,7 +224,7 @@ impl Work {
             Statement::CreateProcedure(procedure) => define::create_function(self, procedure, true),
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
-                define::alter_aggregate(self, name, *if_exists, action)
+                define::alter_aggregate(self, name, *if_exists, action).await
             }
             Statement::SetTableOptions(name, options) => define::set_table_options(self, name, options),
             Statement::SetTableSchema(name, schema) => define::set_schema(self, name, schema),

@@ -25,6 +25,7 @@ use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams}
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
 use highwater_model::CaggId;
 use highwater_store::schema::{arrow_type, column_type};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One state, which several calls may share.
@@ -149,6 +150,45 @@ impl Source {
 }
 
 impl State {
+    /// Whether another state is of the same values of the same rows, though perhaps of fewer components.
+    pub fn is_of_the_rows_of(&self, other: &State) -> bool {
+        // Which number a state of the parent has may have changed; what it is of tells which it is.
+        let merges = |state: &State| state.merges.as_ref().map(|merges| (merges.cagg, merges.filter.clone()));
+        merges(self) == merges(other)
+            && match (&self.source, &other.source) {
+                (Source::Count(call), Source::Count(call2))
+                | (Source::Chosen(call), Source::Chosen(call2))
+                | (Source::Collect(call), Source::Collect(call2))
+                | (Source::Fold(call, _), Source::Fold(call2, _)) => call == call2,
+                (
+                    Source::Stats { argument, filter, data_type, .. },
+                    Source::Stats { argument: argument2, filter: filter2, data_type: data_type2, .. },
+                ) => argument == argument2 && filter == filter2 && data_type == data_type2,
+                (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
+                    arguments == arguments2 && filter == filter2
+                }
+                _ => false,
+            }
+    }
+
+    /// The columns that a call of this state is finished from.
+    pub fn needed_by(&self, call: &AggregateFunction) -> BTreeSet<String> {
+        let needed = match (&self.source, stats::Kind::of(call.func.name())) {
+            (Source::Stats { data_type, .. }, Some(kind)) => stats::components(data_type, kind.needs()),
+            _ => None,
+        };
+        let is_needed = |name: &str| {
+            needed.as_ref().is_none_or(|needed| needed.iter().any(|(part, _)| name.rsplit('_').next() == Some(*part)))
+        };
+        self.columns.iter().map(|(name, _)| name).filter(|name| is_needed(name)).cloned().collect()
+    }
+
+    /// The column that is to this state what a column of this name is to another.
+    pub fn component(&self, name: &str) -> Option<String> {
+        let part = |name: &str| name.splitn(4, '_').nth(3).map(str::to_owned);
+        self.columns.iter().map(|(own, _)| own).find(|own| part(own) == part(name)).cloned()
+    }
+
     /// Gives its columns their names and types, once it is known what is needed.
     pub fn name_columns(&mut self, i: usize, input: &DFSchema) -> Result<()> {
         // One string type everywhere, so that what is kept is what is computed.
