@@ -27,7 +27,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
@@ -129,7 +129,11 @@ impl Definition {
 
     fn of_plan(planner: &Planner, plan: LogicalPlan) -> Result<Self> {
         let invalid = |detail: &str| Error::unsupported("invalid continuous aggregate view").detail(detail);
-        let LogicalPlan::Projection(projection) = strip(plan) else {
+        let (plan, is_distinct) = match strip(plan) {
+            LogicalPlan::Distinct(Distinct::All(input)) => (strip(input.as_ref().clone()), true),
+            other => (other, false),
+        };
+        let LogicalPlan::Projection(projection) = plan else {
             return Err(invalid("The query must be a SELECT with GROUP BY."));
         };
         let outputs: Vec<(String, Expr)> = projection
@@ -149,7 +153,8 @@ impl Definition {
             });
         };
         if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
-            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate."));
+            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate.")
+                .hint("A set without the bucket is of all time. Create an aggregate for each set that has it."));
         }
         let inputs = Inputs::of(planner, &input)?;
         let groups: Result<Vec<Expr>> =
@@ -170,6 +175,15 @@ impl Definition {
             input: input.as_ref().clone(),
             inputs,
         };
+        // Rows that have all keys are distinct as they are.
+        let shows = |key: usize| {
+            let is_key = |expr: &Expr| matches!(expr, Expr::Column(c) if definition.schema.maybe_index_of_column(c) == Some(key));
+            definition.outputs.iter().any(|(_, expr)| is_key(expr))
+        };
+        if is_distinct && !(0..definition.groups.len()).all(shows) {
+            return Err(invalid("DISTINCT is supported in a continuous aggregate if all group keys are selected.")
+                .hint("Rows of several groups could be equal, and groups are refreshed one by one."));
+        }
         for expr in aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
                 return Err(invalid(&format!("{expr} is not an aggregate function.")));
