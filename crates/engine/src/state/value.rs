@@ -166,7 +166,7 @@ impl State {
     }
 
     /// Whether it may be of the same rows as another: counts and extremes are equal, floats differ by no more than
-    /// rounding does when rows come in another order, and percentiles by no more than the sketch says.
+    /// rounding does when rows come in another order. The clusters of a tdigest are not looked at.
     pub fn is_same(&self, other: &State) -> bool {
         match (self, other) {
             (State::HyperLogLog(a), State::HyperLogLog(b)) => a == b,
