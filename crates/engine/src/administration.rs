@@ -19,7 +19,7 @@ use crate::query::{Planner, Relation};
 use crate::refresh::{self, Choice, Refresher};
 use crate::session::Outcome;
 use crate::work::{Work, quoted};
-use crate::{define, job, names};
+use crate::{define, job, names, procedure};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArguments, Query, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
@@ -126,6 +126,21 @@ const FUNCTIONS: &[Function] = &[
         name: "remove_retention_policy",
         parameters: &["relation", "if_exists"],
         columns: &[("remove_retention_policy", "void")],
+    },
+    Function {
+        name: "add_job",
+        parameters: &[
+            "proc",
+            "schedule_interval",
+            "config",
+            "initial_start",
+            "scheduled",
+            "check_config",
+            "fixed_schedule",
+            "timezone",
+            "job_name",
+        ],
+        columns: &[("add_job", "integer")],
     },
     Function {
         name: "alter_job",
@@ -572,6 +587,7 @@ async fn invoke(work: &mut Work, function: &Function, arguments: &Arguments) -> 
         "remove_continuous_aggregate_policy" => policies::remove_refresh(work, arguments),
         "add_retention_policy" => policies::add_retention(work, arguments),
         "remove_retention_policy" => policies::remove_retention(work, arguments),
+        "add_job" => policies::add_job(work, arguments),
         "alter_job" => policies::alter_job(work, arguments),
         "delete_job" => policies::delete_job(work, arguments),
         "set_config" => set_config(work, arguments),
@@ -667,7 +683,8 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
         }
         _ => match define::find_function(work, &parts) {
             Some(function) if function.returns.is_none() => {
-                return Err(Error::unsupported(format!("CALL of procedure {} is not supported", function.name)));
+                let given = given(work, &function, &args, parameters)?;
+                procedure::run(work, &function, &given).await?;
             }
             _ => {
                 return Err(Error::new("42883", format!("procedure {} does not exist", parts.join(".")))
@@ -676,6 +693,34 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
         },
     }
     Ok(Outcome::Done("CALL".to_owned()))
+}
+
+/// The arguments of a procedure of the user, as text, in its order.
+fn given(
+    work: &Work,
+    function: &highwater_model::catalog::Function,
+    args: &[FunctionArg],
+    parameters: &[ScalarValue],
+) -> Result<Vec<Option<String>>> {
+    let planner = work.planner();
+    let names: Vec<&str> = function.arguments.iter().map(|(name, _)| name.as_str()).collect();
+    let mut values: Vec<Option<Option<String>>> = vec![None; args.len()];
+    for (i, arg) in args.iter().enumerate() {
+        let (name, expr) = parameters::named(&names, i, arg)
+            .ok_or_else(|| Error::syntax(format!("argument {arg} is not supported")))?;
+        let place = match arg {
+            FunctionArg::Unnamed(_) => Some(i),
+            _ => name.and_then(|name| names.iter().position(|other| *other == name)),
+        };
+        let value = value_of(&planner, expr, parameters)?;
+        let text = crate::text::write::scalar_text(&value, &work.settings.zone());
+        match place.and_then(|place| values.get_mut(place)) {
+            Some(place) => *place = Some(text),
+            None => return Err(Error::new("42883", format!("procedure {} has no argument for {arg}", function.name))),
+        }
+    }
+    let all: Option<Vec<Option<String>>> = values.into_iter().collect();
+    all.ok_or_else(|| Error::new("42883", format!("an argument of procedure {} is given twice", function.name)))
 }
 
 /// Which refresh is asked for.

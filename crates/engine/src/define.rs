@@ -16,9 +16,12 @@ pub use table::{create_table, select_into, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
 use crate::parse::{self, ident};
+use crate::procedure;
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
+use arrow::datatypes::FieldRef;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 use highwater_model::catalog::Function;
 use highwater_model::{CatalogChange, TableKind};
@@ -49,7 +52,7 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
         Sql::CreateSequence { if_not_exists, name, data_type, sequence_options, owned_by, .. } => {
             sequence::create(work, name, *if_not_exists, data_type.as_ref(), sequence_options, owned_by.as_ref())
         }
-        Sql::CreateFunction(function) => create_function(work, function),
+        Sql::CreateFunction(function) => create_function(work, function, false),
         Sql::DropFunction(drop) => {
             for target in &drop.func_desc {
                 drop_function(work, &target.name, drop.if_exists)?;
@@ -173,20 +176,7 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         let names: Vec<String> = view.columns.iter().map(|c| c.name.to_string()).collect();
         query = format!("SELECT * FROM ({query}) AS \"_view\" ({})", names.join(", "));
     }
-    let schema_of = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
-    let columns = schema_of
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(i, f)| highwater_model::Column {
-            id: highwater_model::ColumnId(i as u32 + 1),
-            name: view.columns.get(i).map_or_else(|| f.name().clone(), |c| ident(&c.name)),
-            column_type: highwater_store::schema::field_type(f).unwrap_or(highwater_model::ColumnType::Text),
-            not_null: false,
-            default: None,
-            missing: None,
-        })
-        .collect::<Vec<_>>();
+    let columns = view_columns(&plan, &view.columns);
     if let Some(old) = &existing {
         replaceable(old, &columns)?;
         if let Some(cagg) = dependents::aggregates_over(work, &Relation::Table(old.clone())).first() {
@@ -209,6 +199,22 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
     done("CREATE VIEW")
 }
 
+/// The columns of a view.
+///
+/// * `names` – those that are given to the first of them.
+fn view_columns(plan: &LogicalPlan, names: &[ast::ViewColumnDef]) -> Vec<highwater_model::Column> {
+    let schema = crate::names::displayed(&Arc::new(plan.schema().as_arrow().clone()));
+    let column = |(i, field): (usize, &FieldRef)| highwater_model::Column {
+        id: highwater_model::ColumnId(i as u32 + 1),
+        name: names.get(i).map_or_else(|| field.name().clone(), |c| ident(&c.name)),
+        column_type: highwater_store::schema::field_type(field).unwrap_or(highwater_model::ColumnType::Text),
+        not_null: false,
+        default: None,
+        missing: None,
+    };
+    schema.fields().iter().enumerate().map(column).collect()
+}
+
 /// A view may only get columns at its end when it is replaced.
 fn replaceable(old: &highwater_model::Table, new: &[highwater_model::Column]) -> Result<()> {
     for (i, was) in old.columns.iter().enumerate() {
@@ -228,11 +234,13 @@ fn replaceable(old: &highwater_model::Table, new: &[highwater_model::Column]) ->
     Ok(())
 }
 
-fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Outcome> {
+/// CREATE FUNCTION and CREATE PROCEDURE.
+pub fn create_function(work: &mut Work, function: &ast::CreateFunction, is_procedure: bool) -> Result<Outcome> {
     let (schema, name) = work.new_name(&function.name)?;
+    let kind = if is_procedure { "procedure" } else { "function" };
     let language = function.language.as_ref().map(ident).unwrap_or_else(|| "sql".to_owned());
     if language != "sql" {
-        return Err(Error::unsupported(format!("functions in language {language} are not supported"))
+        return Err(Error::unsupported(format!("{kind}s in language {language} are not supported"))
             .hint("Write it in SQL: LANGUAGE sql."));
     }
     let body = match &function.function_body {
@@ -241,7 +249,7 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
             | ast::CreateFunctionBody::AsAfterOptions(e)
             | ast::CreateFunctionBody::Return(e),
         ) => text_of(e),
-        _ => return Err(Error::unsupported("a function needs a body AS '…'")),
+        _ => return Err(Error::unsupported(format!("a {kind} needs a body AS '…'"))),
     };
     let mut arguments = Vec::new();
     for argument in function.args.iter().flatten() {
@@ -253,15 +261,19 @@ fn create_function(work: &mut Work, function: &ast::CreateFunction) -> Result<Ou
             Some(t.to_string())
         }
         Some(_) => return Err(Error::unsupported("functions that return sets are not supported")),
-        None => None,
+        None if is_procedure => {
+            procedure::statements(&body)?;
+            None
+        }
+        None => return Err(Error::new("42P13", "function result type must be specified").hint("Add RETURNS.")),
     };
     let exists = work.transaction.version().catalog().functions.contains_key(&(schema.clone(), name.clone()));
     if exists && !function.or_replace {
-        return Err(Error::new("42723", format!("function \"{name}\" already exists with same argument types")));
+        return Err(Error::new("42723", format!("{kind} \"{name}\" already exists with same argument types")));
     }
     let id = work.engine.store.take_oid();
     work.change(CatalogChange::PutFunction(Arc::new(Function { id, schema, name, arguments, returns, body })))?;
-    done("CREATE FUNCTION")
+    done(if is_procedure { "CREATE PROCEDURE" } else { "CREATE FUNCTION" })
 }
 
 fn text_of(expr: &ast::Expr) -> String {

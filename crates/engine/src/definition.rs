@@ -13,11 +13,12 @@
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
 //! its components merge into anything coarser.
 
+pub mod history;
 mod inputs;
 mod state;
 
 pub use inputs::{Inputs, Origin, origin};
-pub use state::bare;
+pub use state::{Sameness, bare};
 
 use crate::query::Planner;
 use crate::{Error, Result, parse, rollup};
@@ -26,7 +27,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
@@ -39,15 +40,29 @@ pub const VISIBLE: &str = "_visible";
 
 /// The meaning of a definition, planned in one version.
 pub struct Definition {
+    /// What is grouped.
+    rows: LogicalPlan,
+    /// The same, with the states of a parent that are rolled up.
     input: LogicalPlan,
     inputs: Inputs,
     groups: Vec<Expr>,
     bucket: usize,
     calls: Vec<Call>,
     states: Vec<State>,
+    /// States that say what is unknown of others; see [`history`].
+    lacks: Vec<history::Lack>,
+    /// States that measure others; see [`Definition::measuring`].
+    measures: Vec<Measure>,
     schema: DFSchemaRef,
     having: Option<Expr>,
     outputs: Vec<(String, Expr)>,
+}
+
+/// A state that says how large the numbers of another are, by their places.
+#[derive(Clone, Copy)]
+struct Measure {
+    of: usize,
+    by: usize,
 }
 
 /// One aggregate call and where its value comes from: states by their places.
@@ -56,6 +71,16 @@ enum Call {
     Of { aggregate: AggregateFunction, state: usize },
     /// The value of a parent's column, from its states merged.
     Rollup { value: Expr, states: BTreeSet<usize> },
+}
+
+impl Call {
+    /// The states that it needs.
+    fn states(&self) -> BTreeSet<usize> {
+        match self {
+            Call::Of { state, .. } => [*state].into(),
+            Call::Rollup { states, .. } => states.clone(),
+        }
+    }
 }
 
 /// A column of the rows that [`Definition::finish`] gives.
@@ -104,7 +129,11 @@ impl Definition {
 
     fn of_plan(planner: &Planner, plan: LogicalPlan) -> Result<Self> {
         let invalid = |detail: &str| Error::unsupported("invalid continuous aggregate view").detail(detail);
-        let LogicalPlan::Projection(projection) = strip(plan) else {
+        let (plan, is_distinct) = match strip(plan) {
+            LogicalPlan::Distinct(Distinct::All(input)) => (strip(input.as_ref().clone()), true),
+            other => (other, false),
+        };
+        let LogicalPlan::Projection(projection) = plan else {
             return Err(invalid("The query must be a SELECT with GROUP BY."));
         };
         let outputs: Vec<(String, Expr)> = projection
@@ -124,7 +153,8 @@ impl Definition {
             });
         };
         if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
-            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate."));
+            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate.")
+                .hint("A set without the bucket is of all time. Create an aggregate for each set that has it."));
         }
         let inputs = Inputs::of(planner, &input)?;
         let groups: Result<Vec<Expr>> =
@@ -136,12 +166,24 @@ impl Definition {
             bucket,
             calls: Vec::new(),
             states: Vec::new(),
+            lacks: Vec::new(),
+            measures: Vec::new(),
             schema,
             having,
             outputs,
+            rows: input.as_ref().clone(),
             input: input.as_ref().clone(),
             inputs,
         };
+        // Rows that have all keys are distinct as they are.
+        let shows = |key: usize| {
+            let is_key = |expr: &Expr| matches!(expr, Expr::Column(c) if definition.schema.maybe_index_of_column(c) == Some(key));
+            definition.outputs.iter().any(|(_, expr)| is_key(expr))
+        };
+        if is_distinct && !(0..definition.groups.len()).all(shows) {
+            return Err(invalid("DISTINCT is supported in a continuous aggregate if all group keys are selected.")
+                .hint("Rows of several groups could be equal, and groups are refreshed one by one."));
+        }
         for expr in aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
                 return Err(invalid(&format!("{expr} is not an aggregate function.")));
@@ -155,6 +197,30 @@ impl Definition {
             state.name_columns(i, definition.input.schema())?;
         }
         Ok(definition)
+    }
+
+    /// The same definition with further states at the end, of how large the numbers are whose sums are rounded.
+    pub fn measuring(mut self) -> Result<Self> {
+        for of in 0..self.states.len() {
+            let Some(mut measure) = self.states[of].measure() else { continue };
+            let by = self.states.len();
+            measure.name_columns(by, self.input.schema())?;
+            self.states.push(measure);
+            self.measures.push(Measure { of, by });
+        }
+        Ok(self)
+    }
+
+    /// What makes a kept state the same as one that was computed again, by the names of its columns.
+    pub fn sameness(&self) -> Vec<(String, Sameness)> {
+        let own = self.states.iter().take(self.states.len() - self.measures.len());
+        own.enumerate()
+            .flat_map(|(i, state)| {
+                let measure =
+                    self.measures.iter().find(|measure| measure.of == i).map(|measure| &self.states[measure.by]);
+                state.sameness(measure)
+            })
+            .collect()
     }
 
     fn add_call(&mut self, aggregate: AggregateFunction) -> Result<()> {
@@ -335,13 +401,19 @@ impl Definition {
                         .find(|(name, _)| *name == column.name)
                         .expect("the layout has only outputs");
                     // What is kept has one type for texts, and one for each other kind of value.
-                    cast_to(expr.clone(), &arrow_type(&column.column_type), &values)?.alias(column.name)
+                    let kept = arrow_type(&column.column_type);
+                    let value = cast_to(expr.clone(), &kept, &values)?;
+                    self.known(value, &self.needs(expr), &kept)?.alias(column.name)
                 }
                 Role::Visible => match &self.having {
                     None => lit(true).alias(VISIBLE),
                     Some(having) => coalesce(vec![having.clone(), lit(false)]).alias(VISIBLE),
                 },
-                Role::State => bare(column.name),
+                Role::State => {
+                    let kept = arrow_type(&column.column_type);
+                    let needs = [column.name.clone()].into();
+                    self.known(bare(column.name.clone()), &needs, &kept)?.alias(column.name)
+                }
             });
         }
         Ok(LogicalPlanBuilder::from(values).project(exprs)?.build()?)
@@ -349,13 +421,13 @@ impl Definition {
 
     /// The value of a call, from the columns of states, and which states these are.
     fn final_of(&self, planner: &Planner, call: &Call) -> Result<(Expr, BTreeSet<usize>)> {
-        match call {
+        let value = match call {
             Call::Of { aggregate, state } => {
-                let value = self.states[*state].finish(aggregate, self.input.schema(), planner.state())?;
-                Ok((value, [*state].into()))
+                self.states[*state].finish(aggregate, self.input.schema(), planner.state())?
             }
-            Call::Rollup { value, states } => Ok((value.clone(), states.clone())),
-        }
+            Call::Rollup { value, .. } => value.clone(),
+        };
+        Ok((value, call.states()))
     }
 
     /// The value of an output, from the columns of states, and which states these are.
@@ -477,13 +549,49 @@ impl Definition {
 
     /// Reads kept partial states back from rows that have these columns.
     pub fn partial_of(&self, kept: LogicalPlan) -> Result<LogicalPlan> {
-        let columns = self.partial_columns()?.into_iter().map(|(name, _)| name);
+        let groups = self.group_names().into_iter().map(|name| (name.clone(), name)).collect::<Vec<_>>();
+        self.states_of(kept, &groups)
+    }
+
+    /// Reads the states of finished rows back.
+    pub fn states_of_finished(&self, kept: LogicalPlan) -> Result<LogicalPlan> {
+        let mut groups = Vec::new();
+        for column in self.layout()? {
+            if let Role::Group(i) = column.role {
+                groups.push((column.name, format!("_key_{i}")));
+            }
+        }
+        groups.sort_by_key(|(_, key)| self.group_names().iter().position(|name| name == key));
+        self.states_of(kept, &groups)
+    }
+
+    /// Reads states out of rows that have them.
+    ///
+    /// * `groups` – the columns that the groups are in, and their names among states.
+    fn states_of(&self, kept: LogicalPlan, groups: &[(String, String)]) -> Result<LogicalPlan> {
         let schema = kept.schema().clone();
-        let exprs = columns.map(|name| {
-            let (qualifier, field) = schema.qualified_field_with_unqualified_name(&name)?;
-            Ok(Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(name))
-        });
-        Ok(LogicalPlanBuilder::from(kept).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
+        let column = |name: &str| {
+            let (qualifier, field) = schema.qualified_field_with_unqualified_name(name)?;
+            Ok::<_, Error>(Expr::Column(Column::new(qualifier.cloned(), field.name())))
+        };
+        let mut exprs = Vec::new();
+        for (from, name) in groups {
+            exprs.push(column(from)?.alias(name));
+        }
+        for (i, state) in self.states.iter().enumerate() {
+            match self.measures.iter().find(|measure| measure.by == i) {
+                Some(measure) => {
+                    let measured = self.states[measure.of].measured(state).into_iter();
+                    exprs.extend(measured.map(|(name, value)| value.alias(name)));
+                }
+                None => {
+                    for (name, _) in &state.columns {
+                        exprs.push(column(name)?.alias(name));
+                    }
+                }
+            }
+        }
+        Ok(LogicalPlanBuilder::from(kept).project(exprs)?.build()?)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::administration::{drop_chunks, now_of};
 use crate::database::Engine;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::procedure;
 use crate::query::{Planner, StatementTimes};
 use crate::refresh::{Choice, Refresher};
 use crate::setting::Settings;
@@ -119,7 +120,12 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
                 data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
             drop_chunks(work, &table, cagg.as_ref(), &old).await
         }
-        Action::Procedure { name, .. } => Err(Error::unsupported(format!("procedure {name} cannot be run as a job"))),
+        Action::Procedure { schema, name, config } => {
+            let function = work.transaction.version().catalog().functions.get(&(schema.clone(), name.clone())).cloned();
+            let function =
+                function.ok_or_else(|| Error::new("42883", format!("procedure {schema}.{name} does not exist")))?;
+            procedure::run(work, &function, &[Some(job.id.0.to_string()), config.clone()]).await
+        }
     }
 }
 
@@ -170,7 +176,7 @@ async fn record(engine: &Arc<Engine>, job: &Job, start: i64, finish: i64, error:
         let run = JobRun {
             id: catalog.job_runs.back().map_or(1, |last| last.id + 1),
             job: job.id,
-            procedure: procedure(&job.action).to_owned(),
+            procedure: procedure_of(&job.action).to_owned(),
             start,
             finish,
             outcome,
@@ -185,7 +191,7 @@ async fn record(engine: &Arc<Engine>, job: &Job, start: i64, finish: i64, error:
 }
 
 /// The procedure that a job runs, as TimescaleDB names it.
-pub fn procedure(action: &Action) -> &str {
+pub fn procedure_of(action: &Action) -> &str {
     match action {
         Action::Refresh { .. } => "policy_refresh_continuous_aggregate",
         Action::Retention { .. } => "policy_retention",
@@ -262,7 +268,7 @@ pub fn schedule(instance: &Arc<Instance>, engine: &Arc<Engine>) {
                     },
                 };
                 match result {
-                    Ok(_) => info!(job_id = id, procedure = procedure(&job.action), "job finished"),
+                    Ok(_) => info!(job_id = id, procedure = procedure_of(&job.action), "job finished"),
                     Err(e) => warn!(job_id = id, sqlstate = e.sqlstate, error = %e, "job failed"),
                 }
             }

@@ -9,6 +9,7 @@
 //! ```
 
 mod administration;
+mod check;
 mod convert;
 mod copy;
 mod cursor;
@@ -27,6 +28,7 @@ mod meaning;
 mod names;
 mod operator;
 mod parse;
+mod procedure;
 mod query;
 mod realtime;
 mod refresh;

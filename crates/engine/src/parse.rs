@@ -5,7 +5,9 @@
 //!
 //! * `CREATE MATERIALIZED VIEW … WITH (timescaledb.continuous, …) AS … WITH [NO] DATA`
 //! * `ALTER MATERIALIZED VIEW …`, `REFRESH MATERIALIZED VIEW …`, `EXPLAIN REFRESH …`
+//! * `CREATE PROCEDURE …`
 //! * `CREATE TABLE … WITH (tsdb.hypertable, …)`, `ALTER TABLE … SET (timescaledb.…)`
+//! * `CHECK CONTINUOUS AGGREGATE …`
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
 mod copy;
@@ -33,6 +35,8 @@ pub enum Statement {
     Sql(Box<ast::Statement>),
     /// CREATE TABLE with storage options.
     CreateTable(Box<ast::CreateTable>, Options),
+    /// CREATE PROCEDURE: a function without a result.
+    CreateProcedure(Box<ast::CreateFunction>),
     /// CREATE MATERIALIZED VIEW.
     CreateMaterializedView(Box<CreateMaterializedView>),
     /// ALTER MATERIALIZED VIEW.
@@ -52,6 +56,13 @@ pub enum Statement {
     RefreshMaterializedView(ObjectName),
     /// EXPLAIN REFRESH: the arguments of `refresh_continuous_aggregate`.
     ExplainRefresh(Vec<ast::FunctionArg>),
+    /// CHECK CONTINUOUS AGGREGATE.
+    CheckAggregate {
+        /// Which.
+        name: ObjectName,
+        /// Whether what differs is computed again.
+        repair: bool,
+    },
     /// COPY.
     Copy(Box<CopyStatement>),
     /// DECLARE … CURSOR.
@@ -79,8 +90,10 @@ pub type Options = Vec<(String, Option<String>)>;
 pub struct CreateMaterializedView {
     /// Its name.
     pub name: ObjectName,
-    /// Whether it may be there already.
+    /// Whether it may be there already, and stays as it is.
     pub if_not_exists: bool,
+    /// Whether it may be there already, and gets this definition.
+    pub or_replace: bool,
     /// Names for its columns, if given.
     pub columns: Vec<Ident>,
     /// WITH (…).
@@ -100,10 +113,32 @@ pub enum AlterView {
     Rename(Ident),
     /// RENAME COLUMN … TO …
     RenameColumn(Ident, Ident),
+    /// ADD COLUMN … GENERATED ALWAYS AS (…) STORED
+    AddColumn(Box<AddedOutput>),
+    /// DROP COLUMN
+    DropColumn {
+        /// Its name.
+        name: Ident,
+        /// Whether it is no error when there is none.
+        if_exists: bool,
+    },
     /// SET SCHEMA
     SetSchema(Ident),
     /// OWNER TO
     Owner,
+}
+
+/// A column that is added to a continuous aggregate.
+#[derive(Clone, Debug)]
+pub struct AddedOutput {
+    /// Its name.
+    pub name: Ident,
+    /// Whether it may be there already.
+    pub if_not_exists: bool,
+    /// Its type.
+    pub data_type: ast::DataType,
+    /// What it is.
+    pub value: ast::Expr,
 }
 
 /// Splits text into the texts of its statements, leaving out empty ones.
@@ -150,16 +185,17 @@ pub fn parse(sql: &str) -> Result<Statement> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
     match words.as_slice() {
-        ["CREATE", "OR", "REPLACE", "MATERIALIZED", "VIEW", ..] => {
-            Err(Error::unsupported("CREATE OR REPLACE MATERIALIZED VIEW is not supported")
-                .hint("Drop the view and create it again."))
+        ["CREATE", "MATERIALIZED", "VIEW", ..] | ["CREATE", "OR", "REPLACE", "MATERIALIZED", "VIEW", ..] => {
+            reader.create_materialized_view()
         }
-        ["CREATE", "MATERIALIZED", "VIEW", ..] => reader.create_materialized_view(),
         ["ALTER", "MATERIALIZED", "VIEW", ..] => reader.alter_materialized_view(),
         ["REFRESH", "MATERIALIZED", "VIEW", ..] => reader.refresh_materialized_view(),
         ["EXPLAIN", "REFRESH", ..] => reader.explain_refresh(),
         ["EXPLAIN", "CALL", "REFRESH_CONTINUOUS_AGGREGATE", ..] => reader.explain_call(),
+        ["CHECK", "CONTINUOUS", "AGGREGATE", ..] => reader.check_aggregate(),
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
+        ["CREATE", "PROCEDURE", ..] => create_procedure(tokens, 1, &lines),
+        ["CREATE", "OR", "REPLACE", "PROCEDURE", ..] => create_procedure(tokens, 3, &lines),
         ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
         ["ALTER", "TABLE", ..] => reader.alter_table(),
         ["ALTER", "SEQUENCE", ..] => reader.alter_sequence(),
@@ -226,7 +262,6 @@ const REFUSED: &[&str] = &[
     "CREATE GROUP",
     "CREATE LANGUAGE",
     "CREATE OPERATOR",
-    "CREATE PROCEDURE",
     "CREATE PUBLICATION",
     "CREATE RULE",
     "CREATE SERVER",
@@ -609,8 +644,10 @@ impl Reader<'_> {
     }
 
     fn create_materialized_view(&mut self) -> Result<Statement> {
-        self.words(&["CREATE", "MATERIALIZED", "VIEW"]);
-        let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
+        self.expect("CREATE")?;
+        let or_replace = self.words(&["OR", "REPLACE"]);
+        self.words(&["MATERIALIZED", "VIEW"]);
+        let if_not_exists = !or_replace && self.words(&["IF", "NOT", "EXISTS"]);
         let name = self.name()?;
         let columns = match self.parser.peek_token().token {
             Token::LParen => {
@@ -638,6 +675,7 @@ impl Reader<'_> {
         Ok(Statement::CreateMaterializedView(Box::new(CreateMaterializedView {
             name,
             if_not_exists,
+            or_replace,
             columns,
             options,
             query,
@@ -659,14 +697,43 @@ impl Reader<'_> {
             let from = self.identifier()?;
             self.expect("TO")?;
             AlterView::RenameColumn(from, self.identifier()?)
+        } else if self.word("ADD") {
+            self.add_output()?
+        } else if self.word("DROP") {
+            self.word("COLUMN");
+            let if_exists = self.words(&["IF", "EXISTS"]);
+            let name = self.identifier()?;
+            self.word("RESTRICT");
+            AlterView::DropColumn { name, if_exists }
         } else if self.words(&["OWNER", "TO"]) {
             self.identifier()?;
             AlterView::Owner
         } else {
-            return self.expected("SET, RENAME or OWNER TO");
+            return self.expected("SET, RENAME, ADD, DROP or OWNER TO");
         };
         self.finish()?;
         Ok(Statement::AlterMaterializedView { name, if_exists, action })
+    }
+
+    /// `[COLUMN] [IF NOT EXISTS] name type GENERATED ALWAYS AS (value) STORED`
+    fn add_output(&mut self) -> Result<AlterView> {
+        self.word("COLUMN");
+        let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
+        let name = self.identifier()?;
+        let data_type = self.parser.parse_data_type();
+        let data_type = self.wrap(data_type)?;
+        if !self.words(&["GENERATED", "ALWAYS", "AS"]) {
+            return self.expected("GENERATED ALWAYS AS (…) STORED");
+        }
+        if !self.token(&Token::LParen) {
+            return self.expected("(");
+        }
+        let value = self.expr()?;
+        if !self.token(&Token::RParen) {
+            return self.expected(")");
+        }
+        self.expect("STORED")?;
+        Ok(AlterView::AddColumn(Box::new(AddedOutput { name, if_not_exists, data_type, value })))
     }
 
     fn refresh_materialized_view(&mut self) -> Result<Statement> {
@@ -699,6 +766,15 @@ impl Reader<'_> {
             }
             other => Err(Error::syntax(format!("{other} cannot be explained"))),
         }
+    }
+
+    /// `CHECK CONTINUOUS AGGREGATE name [REPAIR]`
+    fn check_aggregate(&mut self) -> Result<Statement> {
+        self.words(&["CHECK", "CONTINUOUS", "AGGREGATE"]);
+        let name = self.name()?;
+        let repair = self.word("REPAIR");
+        self.finish()?;
+        Ok(Statement::CheckAggregate { name, repair })
     }
 
     fn declare(&mut self) -> Result<Statement> {
@@ -873,6 +949,20 @@ impl Reader<'_> {
             self.parser.prev_token();
         }
         self.statement().map(|s| Statement::Sql(Box::new(s)))
+    }
+}
+
+/// CREATE PROCEDURE, of which sqlparser knows another dialect's: as the CREATE FUNCTION that it looks like.
+///
+/// * `at` – where the word is.
+fn create_procedure(mut tokens: Vec<TokenWithSpan>, at: usize, lines: &Lines<'_>) -> Result<Statement> {
+    let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
+    tokens[at].token = Token::make_keyword("FUNCTION");
+    match (Reader { parser: parser(tokens), sql: lines.sql, lines, end }).statement()? {
+        ast::Statement::CreateFunction(function) if function.return_type.is_none() => {
+            Ok(Statement::CreateProcedure(Box::new(function)))
+        }
+        other => Err(Error::syntax(format!("expected a procedure, found: {other}"))),
     }
 }
 

@@ -230,7 +230,7 @@ impl Planner {
             return Ok(known.clone());
         }
         let planner = self.for_definition(cagg).with_rows_within(cagg.source, RangeSet::empty());
-        let definition = Arc::new(Definition::new(&planner, &cagg.query)?);
+        let definition = Arc::new(Definition::of(&planner, cagg)?);
         self.meanings.lock().insert(cagg.id, definition.clone());
         Ok(definition)
     }

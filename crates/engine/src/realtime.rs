@@ -125,8 +125,18 @@ pub fn newest(version: &Version, cagg: &ContinuousAggregate) -> Option<i64> {
 
 /// Finished rows of whole buckets, computed from the source's rows and the frozen base.
 pub fn compute(planner: &Planner, cagg: &ContinuousAggregate, buckets: &RangeSet) -> Result<LogicalPlan> {
-    let version = planner.version();
     let (restricted, definition) = definition_within(planner, cagg, buckets)?;
+    compute_as(&restricted, cagg, &definition, buckets)
+}
+
+/// The same by a definition that reads no other rows.
+pub fn compute_as(
+    planner: &Planner,
+    cagg: &ContinuousAggregate,
+    definition: &Definition,
+    buckets: &RangeSet,
+) -> Result<LogicalPlan> {
+    let version = planner.version();
     let mut states = definition.partial()?;
     if !version.cagg(cagg.id).frozen.intersect(buckets).is_empty() {
         let frozen = version.catalog().tables.get(&cagg.frozen_base).cloned();
@@ -136,7 +146,7 @@ pub fn compute(planner: &Planner, cagg: &ContinuousAggregate, buckets: &RangeSet
         let both = LogicalPlanBuilder::from(states).union(definition.partial_of(kept)?)?.build()?;
         states = definition.merge(both)?;
     }
-    definition.finish(&restricted, states)
+    definition.finish(planner, states)
 }
 
 /// The partial states of the source's rows in these times, for freezing them.
@@ -145,8 +155,12 @@ pub fn partial(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) 
 }
 
 /// A definition that reads no rows of its source but those of some times.
-fn definition_within(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) -> Result<(Planner, Definition)> {
+pub fn definition_within(
+    planner: &Planner,
+    cagg: &ContinuousAggregate,
+    times: &RangeSet,
+) -> Result<(Planner, Definition)> {
     let restricted = planner.for_definition(cagg).with_rows_within(cagg.source, times.clone());
-    let definition = Definition::new(&restricted, &cagg.query)?;
+    let definition = Definition::of(&restricted, cagg)?;
     Ok((restricted, definition))
 }

@@ -97,7 +97,7 @@ pub fn plan(version: &Version, cagg: &ContinuousAggregate, window: TimeRange, ch
 }
 
 /// An aggregate and those below it, the bottom last.
-type Chain = [Arc<ContinuousAggregate>];
+pub type Chain = [Arc<ContinuousAggregate>];
 
 fn chain(version: &Version, cagg: &Arc<ContinuousAggregate>) -> Vec<Arc<ContinuousAggregate>> {
     std::iter::once(cagg.clone()).chain(version.catalog().ancestors(cagg)).collect()
@@ -125,8 +125,8 @@ fn work(version: &Version, chain: &Chain, window: TimeRange, choice: Choice) -> 
 /// The buckets of the first of a chain in batches with about so many rows, its own and those read below, that their
 /// states fit into memory. The last batch is to be taken first and is the newest. A bucket is never cut.
 ///
-/// * `work` – from [`work`].
-fn batches(version: &Version, chain: &Chain, work: &[RangeSet]) -> Vec<RangeSet> {
+/// * `work` – what each of the chain has to do with.
+pub fn batches(version: &Version, chain: &Chain, work: &[RangeSet]) -> Vec<RangeSet> {
     let (Some(cagg), Some(ranges)) = (chain.first(), work.first()) else { return Vec::new() };
     let tables = &version.catalog().tables;
     let is_list = |column: &&Column| matches!(column.column_type, ColumnType::List(_));

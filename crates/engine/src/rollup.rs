@@ -295,6 +295,11 @@ fn expose(
     Ok(Some((plan.with_new_exprs(plan.expressions(), inputs)?, cagg, output)))
 }
 
+/// Whether this alias marks the plan of an aggregate.
+pub fn is_mark(alias: &TableReference) -> bool {
+    alias.table().strip_prefix(MARK).is_some_and(|id| id.parse::<u32>().is_ok())
+}
+
 /// The aggregate whose plan has this alias.
 pub fn marked(planner: &Planner, alias: &TableReference) -> Option<Arc<ContinuousAggregate>> {
     let id = CaggId(alias.table().strip_prefix(MARK)?.parse().ok()?);

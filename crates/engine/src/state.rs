@@ -19,6 +19,7 @@ pub mod construct;
 mod lists;
 pub mod pair;
 pub mod points;
+pub mod same;
 pub mod stats;
 pub mod value;
 

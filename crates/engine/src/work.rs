@@ -9,7 +9,7 @@ use crate::query::{Planner, Relation, StatementTimes, resolve};
 use crate::sequence::Seen;
 use crate::session::{CopyData, CopyOut, Outcome};
 use crate::setting::Settings;
-use crate::{administration, copy, define, refresh, types, write};
+use crate::{administration, check, copy, define, refresh, types, write};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -154,6 +154,7 @@ impl Work {
             Statement::ExplainRefresh(args) => {
                 return Ok((administration::untyped(args, types), Some(refresh::explain_columns())));
             }
+            Statement::CheckAggregate { .. } => return Ok((declared(types), Some(check::columns()))),
             _ => return Ok((declared(types), None)),
         };
         match sql.as_ref() {
@@ -220,9 +221,10 @@ impl Work {
                 other => self.run_sql(other, parameters).await,
             },
             Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
+            Statement::CreateProcedure(procedure) => define::create_function(self, procedure, true),
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
-                define::alter_aggregate(self, name, *if_exists, action)
+                define::alter_aggregate(self, name, *if_exists, action).await
             }
             Statement::SetTableOptions(name, options) => define::set_table_options(self, name, options),
             Statement::SetTableSchema(name, schema) => define::set_schema(self, name, schema),
@@ -232,6 +234,10 @@ impl Work {
                     .hint(format!("Use CALL refresh_continuous_aggregate('{}', NULL, NULL).", cagg.name)))
             }
             Statement::ExplainRefresh(args) => administration::explain_refresh(self, args, parameters),
+            Statement::CheckAggregate { name, repair } => {
+                let cagg = self.cagg_of(&parse::name_parts(name))?;
+                check::check(self, &cagg, *repair).await
+            }
             Statement::Copy(copy) => self.copy_out(copy).await,
             // The session has the cursors.
             Statement::Declare(declare) => self.query(&declare.query, text, parameters).await,

@@ -454,14 +454,15 @@ fn check_not_null(table: &Table, batch: &RecordBatch) -> Result<()> {
         let time = table.hypertable.as_ref().is_some_and(|h| h.time_column == column.id);
         if (column.not_null || time) && array.null_count() > 0 {
             let row = (0..array.len()).find(|i| array.is_null(*i)).unwrap_or_default();
-            return Err(Error::new(
-                "23502",
-                format!(
-                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
-                    column.name, table.name
-                ),
-            )
-            .detail(format!("Failing row contains {}.", shown_row(batch, row))));
+            let (column, table) = (&column.name, &table.name);
+            // A hypertable looks for the chunk first, as TimescaleDB does.
+            let message = match time {
+                true => format!("NULL value in column \"{column}\" violates not-null constraint"),
+                false => {
+                    format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint")
+                }
+            };
+            return Err(Error::new("23502", message).detail(format!("Failing row contains {}.", shown_row(batch, row))));
         }
     }
     Ok(())

@@ -125,11 +125,7 @@ fn announced(time_type: TimeType) -> FieldRef {
 }
 
 /// The name of an argument, if it is one of these, and what is given for it.
-pub fn named<'a>(
-    names: &[&'static str],
-    index: usize,
-    arg: &'a FunctionArg,
-) -> Option<(Option<&'static str>, &'a Expr)> {
+pub fn named<'n, 'a>(names: &[&'n str], index: usize, arg: &'a FunctionArg) -> Option<(Option<&'n str>, &'a Expr)> {
     match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some((names.get(index).copied(), expr)),
         FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. }

@@ -5,6 +5,7 @@ use crate::error::{Error, Notice, Result};
 use crate::information::timescale;
 use crate::query::Relation;
 use crate::work::Work;
+use crate::{define, json, parse};
 use datafusion::common::ScalarValue;
 use highwater_model::job::{Action, Offset};
 use highwater_model::{CatalogChange, ContinuousAggregate, Interval, Job, JobId, JobStats, TimeType};
@@ -226,6 +227,42 @@ fn job_of(work: &Work, arguments: &Arguments) -> Result<Arc<Job>> {
     job.ok_or_else(|| Error::new("42704", format!("job {id} not found")))
 }
 
+/// `add_job`
+pub fn add_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let name =
+        arguments.text("proc").ok_or_else(|| Error::invalid_parameter("function or procedure cannot be NULL"))?;
+    let function = define::find_function(work, &parse::parse_name(&name)?)
+        .ok_or_else(|| Error::new("42883", format!("function \"{name}\" does not exist")))?;
+    let Some(schedule) = arguments.interval("schedule_interval")? else {
+        return Err(Error::invalid_parameter("schedule interval cannot be NULL"));
+    };
+    for unknown in ["check_config", "job_name"] {
+        if arguments.value(unknown).is_some() {
+            return Err(Error::unsupported(format!("{unknown} of add_job is not supported")).hint("Leave it out."));
+        }
+    }
+    let (schema, name) = (function.schema.clone(), function.name.clone());
+    let action = Action::Procedure { schema, name, config: config(arguments)? };
+    let id = new_job(work, arguments, action, schedule, Interval::ZERO)?;
+    let job = work.transaction.version().catalog().jobs.get(&JobId(id)).cloned();
+    let job = job.ok_or_else(|| Error::internal("the job was just made"))?;
+    // A schedule that is fixed begins with the job, unless something else is said.
+    let fixed_schedule = arguments.value("fixed_schedule").is_none() || arguments.truth("fixed_schedule")?;
+    let changed = Job {
+        scheduled: arguments.value("scheduled").is_none() || arguments.truth("scheduled")?,
+        fixed_schedule,
+        initial_start: job.initial_start.or(fixed_schedule.then_some(job.created)),
+        ..job.as_ref().clone()
+    };
+    work.change(CatalogChange::PutJob(Arc::new(changed)))?;
+    Ok(vec![vec![id.to_string()]])
+}
+
+/// The configuration that a job is given, as `jsonb` shows it.
+fn config(arguments: &Arguments) -> Result<Option<String>> {
+    arguments.text("config").map(|text| Ok(json::parse(&text)?.to_string())).transpose()
+}
+
 /// `alter_job`
 pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let job = match job_of(work, arguments) {
@@ -237,9 +274,12 @@ pub fn alter_job(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
         Err(e) => return Err(e),
     };
     let mut changed = job.as_ref().clone();
-    if arguments.value("config").is_some() {
-        return Err(Error::unsupported("changing the configuration of a policy is not supported")
-            .hint("Remove the policy and add it again."));
+    if let Some(given) = config(arguments)? {
+        let Action::Procedure { config, .. } = &mut changed.action else {
+            return Err(Error::unsupported("changing the configuration of a policy is not supported")
+                .hint("Remove the policy and add it again."));
+        };
+        *config = Some(given);
     }
     if let Some(interval) = arguments.interval("schedule_interval")? {
         changed.schedule_interval = interval;

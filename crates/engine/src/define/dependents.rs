@@ -1,5 +1,6 @@
 //! What is defined over a relation: it follows its names, guards its columns, and goes with it.
 
+use crate::definition::Definition;
 use crate::error::{Error, Result};
 use crate::parse::{ident, name_parts, parse_query};
 use crate::query::{Relation, resolve};
@@ -100,6 +101,39 @@ pub fn drop_jobs(work: &mut Work, does: impl Fn(&Action) -> bool) -> Result<()> 
     ids.into_iter().try_for_each(|id| work.change(CatalogChange::DropJob(id)))
 }
 
+/// Takes a column out of a table, as far as definitions are concerned.
+///
+/// * `without` – the table without it.
+///
+/// # Errors
+/// 2BP01 when an aggregate or a view cannot be planned without it.
+pub fn take_column(work: &mut Work, table: &Arc<Table>, without: &Table, column: &str) -> Result<()> {
+    let before = work.transaction.version().catalog().tables.get(&table.id).cloned();
+    let relation = Relation::Table(before.unwrap_or_else(|| table.clone()));
+    let names: Vec<String> = without.columns.iter().map(|column| column.name.clone()).collect();
+    recount_columns(work, &relation, &names)?;
+    work.change(CatalogChange::PutTable(Arc::new(without.clone())))?;
+    for cagg in aggregates_over(work, &relation) {
+        if Definition::of(&work.planner().for_definition(&cagg), &cagg).is_err() {
+            return Err(is_used(table, column, &cagg.name, "drop").hint("Drop the continuous aggregate first."));
+        }
+    }
+    for view in views_over(work, &relation)? {
+        let TableKind::View(query) = &view.kind else { continue };
+        let plan = work.planner().plan_query(&*parse_query(query)?, &[]);
+        let goes_on = plan.is_ok_and(|plan| super::replaceable(&view, &super::view_columns(&plan, &[])).is_ok());
+        if !goes_on {
+            return Err(is_used(table, column, &view.name, "drop").hint("Drop the view first."));
+        }
+    }
+    Ok(())
+}
+
+fn is_used(table: &Table, column: &str, over: &str, what: &str) -> Error {
+    let message = format!("cannot {what} column {column} of table {} because other objects depend on it", table.name);
+    Error::new("2BP01", message).detail(format!("view {over} depends on column {column} of table {}", table.name))
+}
+
 /// Refuses to change a column that an aggregate's definition names.
 ///
 /// # Errors
@@ -114,15 +148,35 @@ pub fn refuse_if_used(work: &Work, table: &Arc<Table>, column: &str, what: &str)
             Ok(TreeNodeRecursion::Continue)
         })?;
         if used {
-            return Err(Error::new(
-                "2BP01",
-                format!("cannot {what} column {column} of table {} because other objects depend on it", table.name),
-            )
-            .detail(format!("view {} depends on column {column} of table {}", cagg.name, table.name))
-            .hint("Drop the continuous aggregate first."));
+            return Err(is_used(table, column, &cagg.name, what).hint("Drop the continuous aggregate first."));
         }
     }
     Ok(())
+}
+
+/// Lets the views over an aggregate go on with its new definition.
+///
+/// # Errors
+/// 2BP01 when one cannot be planned as before.
+pub fn views_follow(work: &mut Work, cagg: &Arc<ContinuousAggregate>) -> Result<()> {
+    for view in views_over(work, &Relation::Cagg(cagg.clone()))? {
+        let TableKind::View(query) = &view.kind else { continue };
+        let why = |e: Error| cannot_change(cagg, "view", &view.name, &e.message);
+        let plan = work.planner().plan_query(&*parse_query(query)?, &[]).map_err(why)?;
+        let columns = super::view_columns(&plan, &[]);
+        super::replaceable(&view, &columns).map_err(why)?;
+        let changed = Table { columns, ..view.as_ref().clone() };
+        work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+    }
+    Ok(())
+}
+
+/// Why the definition of an aggregate cannot be changed.
+pub fn cannot_change(cagg: &ContinuousAggregate, kind: &str, over: &str, why: &str) -> Error {
+    let name = &cagg.name;
+    Error::new("2BP01", format!("cannot change continuous aggregate {name} because other objects depend on it"))
+        .detail(format!("{kind} {over} depends on continuous aggregate {name}: {why}."))
+        .hint("Drop what depends on it, or leave the columns that it needs.")
 }
 
 /// Lets the definitions over a relation follow its new schema and name. To be called while it has the old ones.
@@ -135,19 +189,41 @@ pub fn rename(work: &mut Work, relation: &Relation, new: &(String, String)) -> R
     })
 }
 
-/// Lets the definitions over an aggregate know its columns by the names that they have now, which are about to change.
-pub fn keep_columns(work: &mut Work, cagg: &Arc<ContinuousAggregate>) -> Result<()> {
-    rewrite(work, &Relation::Cagg(cagg.clone()), |name, alias| {
+/// Lets the definitions over a relation know its columns by the names that they have now, which are about to change.
+pub fn keep_columns(work: &mut Work, relation: &Relation) -> Result<()> {
+    let names = column_names(relation);
+    rewrite(work, relation, |name, alias| {
         let old = name_parts(name).pop().unwrap_or_default();
         let alias = alias.get_or_insert_with(|| alias_as(&old));
         if alias.columns.is_empty() {
-            let column = |(name, _): &(String, _)| ast::TableAliasColumnDef {
-                name: ast::Ident::with_quote('"', name),
-                data_type: None,
-            };
-            alias.columns = cagg.outputs.iter().map(column).collect();
+            alias.columns = names.iter().map(|name| column_alias(name)).collect();
         }
     })
+}
+
+/// Lets the definitions over a relation that know its columns by other names know those that it will have: they are
+/// counted from the first.
+pub fn recount_columns(work: &mut Work, relation: &Relation, new: &[String]) -> Result<()> {
+    let old = column_names(relation);
+    rewrite(work, relation, |_, alias| {
+        let Some(alias) = alias.as_mut().filter(|alias| !alias.columns.is_empty()) else { return };
+        let known = |name: &String| {
+            let place = old.iter().position(|old| old == name)?;
+            alias.columns.get(place).cloned()
+        };
+        alias.columns = new.iter().map(|name| known(name).unwrap_or_else(|| column_alias(name))).collect();
+    })
+}
+
+fn column_names(relation: &Relation) -> Vec<String> {
+    match relation {
+        Relation::Table(table) => table.columns.iter().map(|column| column.name.clone()).collect(),
+        Relation::Cagg(cagg) => cagg.outputs.iter().map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+fn column_alias(name: &str) -> ast::TableAliasColumnDef {
+    ast::TableAliasColumnDef { name: ast::Ident::with_quote('"', name), data_type: None }
 }
 
 fn alias_as(name: &str) -> ast::TableAlias {
@@ -166,15 +242,19 @@ fn rewrite(
             resolve(&version, &cagg.search_path, parts).is_ok_and(|found| oid(&found) == oid(relation))
         };
         let query = rewritten(&cagg.query, &is_it, &change)?;
-        let changed = ContinuousAggregate { query, ..cagg.as_ref().clone() };
-        work.change(CatalogChange::PutCagg(Arc::new(changed)))?;
+        if query != cagg.query {
+            let changed = ContinuousAggregate { query, ..cagg.as_ref().clone() };
+            work.change(CatalogChange::PutCagg(Arc::new(changed)))?;
+        }
     }
     for view in views_over(work, relation)? {
         let TableKind::View(query) = &view.kind else { continue };
         let is_it = |parts: &[String]| work.resolve(parts).is_ok_and(|found| oid(&found) == oid(relation));
-        let query = rewritten(query, &is_it, &change)?;
-        let changed = Table { kind: TableKind::View(query), ..view.as_ref().clone() };
-        work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+        let rewritten = rewritten(query, &is_it, &change)?;
+        if rewritten != *query {
+            let changed = Table { kind: TableKind::View(rewritten), ..view.as_ref().clone() };
+            work.change(CatalogChange::PutTable(Arc::new(changed)))?;
+        }
     }
     Ok(())
 }

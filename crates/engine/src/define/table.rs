@@ -512,6 +512,8 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             }
             let mut added = Added { rules: changed_rules, ..Added::default() };
             add_column(work, &mut changed, column_def, &mut added)?;
+            let names: Vec<String> = changed.columns.iter().map(|column| column.name.clone()).collect();
+            dependents::recount_columns(work, &Relation::Table(table.clone()), &names)?;
             let column = changed.columns.last().cloned().expect("it was just added");
             for (id, expr) in std::mem::take(&mut added.generated) {
                 rules::add_generated(work, &changed, &mut added.rules, id, &expr)?;
@@ -571,7 +573,6 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     return Err(Error::new("42P16", "cannot drop column named in partition key")
                         .hint("Cannot drop column that is a hypertable partitioning (space or time) dimension."));
                 }
-                dependents::refuse_if_used(work, table, &name, "drop")?;
                 rules::drop_column(&mut changed_rules, table, column)?;
                 let id = column.id;
                 let owned: Vec<u32> = {
@@ -583,6 +584,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                 }
                 changed.columns.retain(|c| c.id != id);
                 changed.indexes.retain(|i| !i.columns.iter().any(|c| c.column == Some(id)));
+                dependents::take_column(work, table, &changed, &name)?;
             }
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
@@ -593,7 +595,10 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     format!("column \"{new}\" of relation \"{}\" already exists", table.name),
                 ));
             }
-            dependents::refuse_if_used(work, table, &old, "rename")?;
+            if table.column(&old).is_none() {
+                return Err(Error::no_column(&old));
+            }
+            dependents::keep_columns(work, &Relation::Table(table.clone()))?;
             let column = changed.columns.iter_mut().find(|c| c.name == old).ok_or_else(|| Error::no_column(&old))?;
             let id = column.id;
             column.name = new.clone();

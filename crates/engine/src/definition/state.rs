@@ -11,6 +11,7 @@
 use crate::function::aggregate::{first_last, histogram};
 use crate::rollup::state_name;
 use crate::state::pair::Pair;
+pub use crate::state::same::Sameness;
 use crate::state::{aggregate, collect, pair, points, stats, value};
 use crate::{Error, Result};
 use arrow::datatypes::DataType;
@@ -18,11 +19,13 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::core::get_field;
+use datafusion::functions::math::expr_fn::{abs, sqrt};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
 use highwater_model::CaggId;
 use highwater_store::schema::{arrow_type, column_type};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One state, which several calls may share.
@@ -147,6 +150,45 @@ impl Source {
 }
 
 impl State {
+    /// Whether another state is of the same values of the same rows, though perhaps of fewer components.
+    pub fn is_of_the_rows_of(&self, other: &State) -> bool {
+        // Which number a state of the parent has may have changed; what it is of tells which it is.
+        let merges = |state: &State| state.merges.as_ref().map(|merges| (merges.cagg, merges.filter.clone()));
+        merges(self) == merges(other)
+            && match (&self.source, &other.source) {
+                (Source::Count(call), Source::Count(call2))
+                | (Source::Chosen(call), Source::Chosen(call2))
+                | (Source::Collect(call), Source::Collect(call2))
+                | (Source::Fold(call, _), Source::Fold(call2, _)) => call == call2,
+                (
+                    Source::Stats { argument, filter, data_type, .. },
+                    Source::Stats { argument: argument2, filter: filter2, data_type: data_type2, .. },
+                ) => argument == argument2 && filter == filter2 && data_type == data_type2,
+                (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
+                    arguments == arguments2 && filter == filter2
+                }
+                _ => false,
+            }
+    }
+
+    /// The columns that a call of this state is finished from.
+    pub fn needed_by(&self, call: &AggregateFunction) -> BTreeSet<String> {
+        let needed = match (&self.source, stats::Kind::of(call.func.name())) {
+            (Source::Stats { data_type, .. }, Some(kind)) => stats::components(data_type, kind.needs()),
+            _ => None,
+        };
+        let is_needed = |name: &str| {
+            needed.as_ref().is_none_or(|needed| needed.iter().any(|(part, _)| name.rsplit('_').next() == Some(*part)))
+        };
+        self.columns.iter().map(|(name, _)| name).filter(|name| is_needed(name)).cloned().collect()
+    }
+
+    /// The column that is to this state what a column of this name is to another.
+    pub fn component(&self, name: &str) -> Option<String> {
+        let part = |name: &str| name.splitn(4, '_').nth(3).map(str::to_owned);
+        self.columns.iter().map(|(own, _)| own).find(|own| part(own) == part(name)).cloned()
+    }
+
     /// Gives its columns their names and types, once it is known what is needed.
     pub fn name_columns(&mut self, i: usize, input: &DFSchema) -> Result<()> {
         // One string type everywhere, so that what is kept is what is computed.
@@ -203,6 +245,81 @@ impl State {
             }
             Source::Collect(call) => collect::state_expr(call)?,
         })
+    }
+
+    /// A state that sums up how large the numbers are whose sum this one keeps, if these are floats: rounding may
+    /// differ by so much.
+    pub fn measure(&self) -> Option<State> {
+        let Source::Stats { argument, filter, needs, data_type } = &self.source else { return None };
+        if !needs.sum || !data_type.is_floating() {
+            return None;
+        }
+        let sums = self.columns.iter().map(|(name, _)| name).find(|name| name.ends_with("_sum"))?;
+        // What is merged was rounded by itself; the merging rounds sums.
+        let (argument, filter, data_type) = match &self.merges {
+            None => (argument.clone(), filter.clone(), data_type.clone()),
+            Some(Merges { cagg, state, filter }) => {
+                (bare(state_name(*cagg, &renumbered(sums, *state))), filter.clone(), DataType::Float64)
+            }
+        };
+        let needs = stats::Needs { sum: true, ..Default::default() };
+        Some(State {
+            source: Source::Stats { argument: abs(argument), filter, needs, data_type },
+            columns: Vec::new(),
+            merges: None,
+        })
+    }
+
+    /// What makes each of its columns the same as one that was computed again.
+    ///
+    /// * `measure` – from [`State::measure`].
+    pub fn sameness(&self, measure: Option<&State>) -> Vec<(String, Sameness)> {
+        let of = |name: &String, data_type: &DataType| match &self.source {
+            Source::Stats { data_type: DataType::Float32 | DataType::Float64, .. } => {
+                let sibling =
+                    |part: &str| name.rsplit_once('_').map_or(String::new(), |(state, _)| format!("{state}_{part}"));
+                match name.rsplit('_').next() {
+                    Some("sum") => {
+                        let measure = measure.and_then(|m| m.columns.iter().find(|(name, _)| name.ends_with("_sum")));
+                        Sameness::Sum { count: sibling("n"), sizes: measure.map(|(name, _)| name.clone()) }
+                    }
+                    Some(part @ ("mean" | "m2")) => Sameness::Moment {
+                        count: sibling("n"),
+                        mean: sibling("mean"),
+                        m2: sibling("m2"),
+                        squared: part == "m2",
+                    },
+                    _ => Sameness::Equal,
+                }
+            }
+            Source::Collect(_) => Sameness::Values,
+            _ => value::Kind::of(data_type).map_or(Sameness::Equal, Sameness::State),
+        };
+        self.columns.iter().map(|(name, data_type)| (name.clone(), of(name, data_type))).collect()
+    }
+
+    /// The columns of a measure of this state, by what is kept of the state: at least so large were its numbers.
+    pub fn measured(&self, measure: &State) -> Vec<(String, Expr)> {
+        let component = |name: &str| {
+            let mut names = self.columns.iter().map(|(name, _)| name);
+            names.find(|column| column.rsplit('_').next() == Some(name)).map(|name| bare(name.clone()))
+        };
+        let least = match (component("n"), component("mean"), component("m2"), component("sum")) {
+            // Σ|x| ≤ √(n Σx²)
+            (Some(n), Some(mean), Some(m2), _) => {
+                let n = cast(n, DataType::Float64);
+                sqrt(n.clone() * (m2 + n * mean.clone() * mean))
+            }
+            (_, _, _, Some(sum)) => abs(sum),
+            _ => lit(0.0),
+        };
+        let mut columns = Vec::new();
+        for (name, _) in &measure.columns {
+            let value =
+                if name.ends_with("_sum") { least.clone() } else { component("n").unwrap_or_else(|| lit(0_i64)) };
+            columns.push((name.clone(), value));
+        }
+        columns
     }
 
     /// The columns of the state, from what [`State::partial`] or [`State::merge`] gives under the name `_s…`.

@@ -346,7 +346,7 @@ fn jobs(planner: &Planner) -> Vec<Row> {
                 job.max_retries,
                 job.retry_period,
                 proc_schema(&job.action),
-                job::procedure(&job.action),
+                job::procedure_of(&job.action),
                 OWNER,
                 job.scheduled,
                 job.fixed_schedule,
@@ -356,7 +356,7 @@ fn jobs(planner: &Planner) -> Vec<Row> {
                 schema,
                 name,
                 is_policy.then_some(FUNCTIONS_SCHEMA),
-                is_policy.then(|| format!("{}_check", job::procedure(&job.action))),
+                is_policy.then(|| format!("{}_check", job::procedure_of(&job.action))),
             ]
         })
         .collect()

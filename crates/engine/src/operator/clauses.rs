@@ -5,12 +5,14 @@
 //! SELECT 1 …                                         SELECT CAST(1 AS integer) …
 //! SELECT sum(n) AS n … ORDER BY sum(n)               … ORDER BY 1
 //! SELECT DISTINCT ON (1) a …                         SELECT DISTINCT ON (a) a …
+//! SELECT a … GROUP BY GROUPING SETS ((1), ())        … GROUP BY GROUPING SETS ((a), ())
 //! SELECT generate_series(1, 3)                       SELECT unnest(generate_series(1, 3))
 //! ```
 
 use super::syntax::{call, take};
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Distinct, Expr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, Value,
+    CastKind, DataType, Distinct, Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr,
+    Value,
 };
 
 /// Rewrites the clauses of one query; those inside it are visited by themselves.
@@ -28,6 +30,14 @@ pub fn rewrite_clauses(query: &mut Query) {
         }
         if let Some(Distinct::On(keys)) = &mut select.distinct {
             keys.iter_mut().for_each(|key| name_item(key, &select.projection));
+        }
+        if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
+            for key in keys {
+                // A number that is a key by itself is understood.
+                if let Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets) = key {
+                    sets.iter_mut().flatten().for_each(|key| name_item(key, &select.projection));
+                }
+            }
         }
     }
     rewrite_items(&mut query.body);
@@ -56,7 +66,7 @@ fn point_at_item(key: &mut Expr, select: &Select) {
     }
 }
 
-/// A number in DISTINCT ON is the place of an item.
+/// A number in DISTINCT ON, or in grouping sets, is the place of an item.
 fn name_item(key: &mut Expr, items: &[SelectItem]) {
     if let Expr::Value(value) = key
         && let Value::Number(place, _) = &value.value

@@ -165,6 +165,22 @@ impl State {
         Ok(())
     }
 
+    /// Whether it may be of the same rows as another: counts and extremes are equal, floats differ by no more than
+    /// rounding does when rows come in another order. The clusters of a tdigest are not looked at.
+    pub fn is_same(&self, other: &State) -> bool {
+        match (self, other) {
+            (State::HyperLogLog(a), State::HyperLogLog(b)) => a == b,
+            (State::UddSketch(a), State::UddSketch(b)) => a.is_same(b),
+            (State::TDigest(a), State::TDigest(b)) => a.is_same(b),
+            (State::Summary1D(a), State::Summary1D(b)) => a.is_same(b),
+            (State::Summary2D(a), State::Summary2D(b)) => a.is_same(b),
+            (State::Candlestick(a), State::Candlestick(b)) => a.is_same(b),
+            (State::Counter(a), State::Counter(b)) | (State::Gauge(a), State::Gauge(b)) => a.is_same(b),
+            (State::TimeWeight(a), State::TimeWeight(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+
     /// The bytes of the value.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -214,6 +230,15 @@ impl State {
                 _ => 0,
             }
     }
+}
+
+/// How far a float may be from another that was summed up in another order, where neither the number of addends nor
+/// their sizes are known: a million addends of one sign.
+const ROUNDING: f64 = 1.0 / (1_u64 << 32) as f64;
+
+/// Whether two floats are one, give or take.
+pub fn is_close(a: f64, b: f64, tolerance: f64) -> bool {
+    a == b || (a - b).abs() <= tolerance || (!a.is_finite() && !b.is_finite())
 }
 
 /// The states of a column, one by one.

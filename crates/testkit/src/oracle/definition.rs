@@ -635,6 +635,15 @@ impl Aggregate {
         sql + if with_data { " WITH DATA" } else { " WITH NO DATA" }
     }
 
+    /// Whether all that this shows is known of rows of which nothing but what the other keeps is left.
+    pub fn is_known_from(&self, other: &Aggregate) -> bool {
+        self.cut == other.cut
+            && self.filter == other.filter
+            && (self.having.is_none() || self.having == other.having)
+            && self.keys.iter().all(|key| other.keys.contains(key))
+            && self.outputs.iter().all(|output| other.outputs.contains(output))
+    }
+
     /// The aggregates below, the lowest first.
     pub fn below(&self) -> Vec<Arc<Aggregate>> {
         let Some(over) = &self.over else { return Vec::new() };

@@ -61,8 +61,8 @@ pub fn table(random: &mut Random, name: &'static str, center: i64) -> Table {
 const STEPS: [usize; 6] = [60, 20, 3, 3, 2, 5];
 
 /// How often a statement is an INSERT, UPDATE, DELETE, TRUNCATE, a refresh, CREATE, DROP and ALTER of an
-/// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy.
-const STATEMENTS: [usize; 12] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2];
+/// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy, replaces an aggregate.
+const STATEMENTS: [usize; 13] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2, 4];
 
 /// What a session will do, drawn in full when its turn comes.
 #[derive(Clone, Copy)]
@@ -264,8 +264,31 @@ impl Generator {
             11 if !whole => {
                 Action::Retention { table, after: self.tables[table].kind.tick() * self.random.between(-500, 4000) }
             }
+            12 => self.replace(),
             _ => self.refresh(),
         }
+    }
+
+    /// Another definition for an aggregate: a wholly other one, or one that keeps what is known of dropped rows.
+    fn replace(&mut self) -> Action {
+        let at = self.random.below(self.aggregates.len());
+        let old = self.aggregates[at].clone();
+        let random = &mut self.random;
+        let mut new = match &old.over {
+            None if random.chance(50) => {
+                aggregate(random, old.name.clone(), old.table, old.kind, self.tables[old.table].center)
+            }
+            _ => old.as_ref().clone(),
+        };
+        new.keys.retain(|_| random.chance(70));
+        new.outputs.retain(|_| random.chance(70));
+        if new.outputs.is_empty() {
+            new.outputs.push(Output::Rows);
+        }
+        new.having = new.having.filter(|_| random.chance(70));
+        let aggregate = Arc::new(new);
+        self.aggregates[at] = aggregate.clone();
+        Action::Replace { aggregate, materialized_only: self.random.chance(15), with_data: self.random.chance(60) }
     }
 
     fn aggregate(&mut self) -> String {

@@ -420,6 +420,14 @@ impl<'a> Run<'a> {
     async fn compare(&mut self, number: usize) -> Result<(), String> {
         compare_kept(&self.committed, &self.open.store.snapshot())?;
         compare_all_shown(&mut self.open.observer, &self.committed, number).await?;
+        // What the database says of itself.
+        for name in self.committed.aggregates.keys().filter(|_| number.is_multiple_of(4)) {
+            let sql = format!("CHECK CONTINUOUS AGGREGATE {name}");
+            let found = query(&mut self.open.observer, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
+            if !found.is_empty() {
+                return Err(format!("{sql}: {found:?}"));
+            }
+        }
         for (session, block) in self.open.sessions.iter_mut().zip(&self.blocks) {
             let Some(block) = block.as_ref().filter(|block| !block.failed) else { continue };
             for (table, rows) in self.history.tables.iter().zip(&block.view.tables) {

@@ -71,6 +71,8 @@ pub enum Change {
     Freeze(usize, Vec<Row>),
     /// An aggregate comes.
     Create(Arc<Aggregate>, bool),
+    /// An aggregate gets another definition.
+    Replace(Arc<Aggregate>, bool),
     /// An aggregate goes.
     Forget(String),
     /// An aggregate shows only what is materialized, or also the rest.
@@ -165,6 +167,11 @@ impl Shadow {
         definition.groups(members)
     }
 
+    /// Whether an aggregate is there, with this definition.
+    fn has(&self, aggregate: &Arc<Aggregate>) -> bool {
+        self.aggregates.get(&aggregate.name).is_some_and(|state| Arc::ptr_eq(&state.definition, aggregate))
+    }
+
     /// The aggregates over an aggregate, also over those.
     fn above(&self, name: &str) -> Vec<String> {
         let is_above = |state: &&AggregateState| state.definition.below().iter().any(|below| below.name == name);
@@ -212,9 +219,7 @@ impl Shadow {
                 Prediction::Changes(vec![Change::Truncate(*table, rows)])
             }
             Action::Create { aggregate, .. } if self.aggregates.contains_key(&aggregate.name) => Prediction::Skip,
-            Action::Create { aggregate, .. }
-                if aggregate.below().iter().any(|below| !self.aggregates.contains_key(&below.name)) =>
-            {
+            Action::Create { aggregate, .. } if aggregate.below().iter().any(|below| !self.has(below)) => {
                 Prediction::Skip
             }
             Action::Create { aggregate, materialized_only, with_data } => {
@@ -224,6 +229,19 @@ impl Shadow {
                 }
                 Prediction::Changes(changes)
             }
+            Action::Replace { aggregate, materialized_only, with_data } => match self.aggregates.get(&aggregate.name) {
+                Some(state)
+                    if self.above(&aggregate.name).is_empty()
+                        && (state.frozen.is_empty() || aggregate.is_known_from(&state.definition)) =>
+                {
+                    let mut changes = vec![Change::Replace(aggregate.clone(), *materialized_only)];
+                    if *with_data {
+                        changes.extend(self.settling(aggregate, None, None, Vec::new()));
+                    }
+                    Prediction::Changes(changes)
+                }
+                _ => Prediction::Skip,
+            },
             Action::Drop { aggregate } if !self.above(aggregate).is_empty() => Prediction::Fails("2BP01"),
             Action::Drop { aggregate } => self.if_there(aggregate, |_| vec![Change::Forget(aggregate.clone())]),
             Action::Alter { aggregate, materialized_only } => {
@@ -385,6 +403,13 @@ impl Shadow {
                     return Err(format!("{} was created twice", aggregate.name));
                 }
             }
+            Change::Replace(aggregate, materialized_only) => {
+                let state = self.state(&aggregate.name)?;
+                state.definition = aggregate.clone();
+                state.materialized_only = *materialized_only;
+                state.clean.clear();
+                state.ever.clear();
+            }
             Change::Forget(name) => {
                 self.aggregates.remove(name).ok_or_else(|| format!("{name} was dropped twice"))?;
             }
@@ -434,8 +459,13 @@ impl Shadow {
         // Who does not know of an aggregate cannot tell its buckets apart.
         let (mine, theirs) = (changes.iter().any(Change::writes), others.iter().any(|c| c.writes()));
         for (name, state) in &mut after.aggregates {
-            let is_new_to_me = !base.aggregates.contains_key(name) && self.aggregates.contains_key(name);
-            let is_new_to_them = !self.aggregates.contains_key(name);
+            let knows = |shadow: &Shadow, other: &Shadow| {
+                let definitions = [shadow, other].map(|shadow| shadow.aggregates.get(name).map(|s| &s.definition));
+                matches!(definitions, [Some(a), Some(b)] if Arc::ptr_eq(a, b))
+            };
+            let is_new_to_me = self.aggregates.contains_key(name) && !knows(base, self);
+            let is_new_to_them =
+                self.aggregates.get(name).is_none_or(|theirs| !Arc::ptr_eq(&theirs.definition, &state.definition));
             if (mine && is_new_to_me) || (theirs && is_new_to_them) {
                 state.clean.clear();
             }

@@ -28,6 +28,14 @@ CREATE MATERIALIZED VIEW hourly WITH (timescaledb.continuous) AS
 const STATEMENTS: &[(&str, &str)] = &[
     ("ALTER DATABASE", "ALTER DATABASE postgres SET work_mem = '8MB'"),
     ("ALTER INDEX … RENAME", "ALTER INDEX t_b RENAME TO t_c"),
+    (
+        "ALTER MATERIALIZED VIEW … ADD COLUMN",
+        "ALTER MATERIALIZED VIEW hourly ADD COLUMN top double precision GENERATED ALWAYS AS (max(value)) STORED",
+    ),
+    (
+        "ALTER MATERIALIZED VIEW … DROP COLUMN",
+        "ALTER MATERIALIZED VIEW hourly ADD COLUMN top bigint GENERATED ALWAYS AS (count(value)) STORED; ALTER MATERIALIZED VIEW hourly DROP COLUMN n",
+    ),
     ("ALTER MATERIALIZED VIEW … RENAME", "ALTER MATERIALIZED VIEW hourly RENAME TO hours"),
     ("ALTER MATERIALIZED VIEW … SET", "ALTER MATERIALIZED VIEW hourly SET (timescaledb.materialized_only = false)"),
     ("ALTER ROLE", "ALTER ROLE postgres PASSWORD 'secret'"),
@@ -53,6 +61,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("BEGIN", "BEGIN"),
     ("BEGIN … SERIALIZABLE", "BEGIN ISOLATION LEVEL SERIALIZABLE"),
     ("CALL", "CALL refresh_continuous_aggregate('hourly', NULL, NULL)"),
+    ("CHECK CONTINUOUS AGGREGATE", "CHECK CONTINUOUS AGGREGATE hourly REPAIR"),
     ("CHECKPOINT", "CHECKPOINT"),
     ("CLUSTER", "CLUSTER t"),
     ("COMMENT", "COMMENT ON TABLE t IS 'a table'"),
@@ -75,8 +84,13 @@ const STATEMENTS: &[(&str, &str)] = &[
         "CREATE MATERIALIZED VIEW daily WITH (timescaledb.continuous) AS SELECT time_bucket('1 day', time), count(*) FROM readings GROUP BY 1",
     ),
     ("CREATE MATERIALIZED VIEW of PostgreSQL's kind", "CREATE MATERIALIZED VIEW m AS SELECT a FROM t"),
+    (
+        "CREATE OR REPLACE MATERIALIZED VIEW … WITH (timescaledb.continuous)",
+        "CREATE OR REPLACE MATERIALIZED VIEW hourly WITH (timescaledb.continuous) AS SELECT time_bucket('1 day', time), count(*) FROM readings GROUP BY 1",
+    ),
     ("CREATE POLICY", "CREATE POLICY p ON t USING (a > 0)"),
-    ("CREATE PROCEDURE", "CREATE PROCEDURE p() LANGUAGE SQL AS $$ SELECT 1 $$"),
+    ("CREATE PROCEDURE in SQL", "CREATE PROCEDURE p() LANGUAGE SQL AS $$ SELECT 1 $$"),
+    ("CREATE PROCEDURE in plpgsql", "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN END $$"),
     ("CREATE PUBLICATION", "CREATE PUBLICATION p FOR ALL TABLES"),
     ("CREATE ROLE", "CREATE ROLE ann LOGIN"),
     ("CREATE RULE", "CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING"),

@@ -3,7 +3,7 @@
 //! Which of several prices at one time is the first, and which the last, does not depend on the order of rows: the
 //! smallest is the first and the largest the last.
 
-use super::{Reader, write_f64};
+use super::{ROUNDING, Reader, is_close, write_f64};
 use crate::Result;
 
 /// A price and when it was paid, microseconds since 1970 UTC.
@@ -70,6 +70,17 @@ impl Candlestick {
             (Some((v, weighted)), Some((v2, weighted2))) => Some((v + v2, weighted + weighted2)),
             _ => None,
         };
+    }
+
+    /// See [`super::State::is_same`].
+    pub fn is_same(&self, other: &Candlestick) -> bool {
+        let close = |a: f64, b: f64| is_close(a, b, ROUNDING * a.abs());
+        let same_volume = match (self.volume, other.volume) {
+            (Some((v, weighted)), Some((v2, weighted2))) => close(v, v2) && close(weighted, weighted2),
+            (None, None) => true,
+            _ => false,
+        };
+        same_volume && Candlestick { volume: other.volume, ..*self } == *other
     }
 
     /// How much was traded; `None` when that is not known.

@@ -11,7 +11,7 @@
 //! merge when one lies wholly before the other, as those of two buckets do.
 
 use super::summary::Summary2D;
-use super::{Reader, write_f64, write_varint};
+use super::{ROUNDING, Reader, is_close, write_f64, write_varint};
 use crate::{Error, Result};
 
 const MICROS: f64 = 1e6;
@@ -145,6 +145,13 @@ impl Changes {
             return Err(overlap(if self.counter { "counter" } else { "gauge" }));
         }
         Ok(())
+    }
+
+    /// See [`super::State::is_same`].
+    pub fn is_same(&self, other: &Changes) -> bool {
+        is_close(self.before_resets, other.before_resets, ROUNDING * self.before_resets.abs())
+            && self.line.is_same(&other.line)
+            && Changes { before_resets: other.before_resets, line: other.line, ..*self } == *other
     }
 
     /// How many points there are.
@@ -292,6 +299,12 @@ impl TimeWeight {
         let area = before.area + self.between.area(&before.last, &after.first) + after.area;
         *self = TimeWeight { between: self.between, first: before.first, last: after.last, area };
         Ok(())
+    }
+
+    /// See [`super::State::is_same`].
+    pub fn is_same(&self, other: &TimeWeight) -> bool {
+        is_close(self.area, other.area, ROUNDING * self.area.abs())
+            && TimeWeight { area: other.area, ..*self } == *other
     }
 
     /// Seconds from the first point to the last.

@@ -7,7 +7,7 @@
 //! m2 = Σ d²     m3 = Σ d³     m4 = Σ d⁴     mxy = Σ dx·dy
 //! ```
 
-use super::{Reader, write_f64, write_varint};
+use super::{Reader, is_close, write_f64, write_varint};
 use crate::Result;
 
 /// Whether a statistic is of all there is, or of a sample of it.
@@ -73,6 +73,22 @@ impl Moments {
         self.m2 += other.m2 + delta * step * a * b;
         self.sum += other.sum;
         delta
+    }
+
+    /// √Σx², which no value is larger than.
+    fn size(&self, n: u64) -> f64 {
+        if n == 0 { 0.0 } else { (self.m2 + self.sum * self.sum / n as f64).max(0.0).sqrt() }
+    }
+
+    /// See [`super::State::is_same`]: a moment of degree k is rounded relative to n √Σx²ᵏ.
+    fn is_same(&self, other: &Moments, n: u64) -> bool {
+        let (size, n) = (self.size(n), n as f64);
+        let close = |a: f64, b: f64, degree: i32| is_close(a, b, 16.0 * n * f64::EPSILON * size.powi(degree));
+        // |x| may add up to √n times the size.
+        is_close(self.sum, other.sum, n * f64::EPSILON * n.sqrt() * size)
+            && close(self.m2, other.m2, 2)
+            && close(self.m3, other.m3, 3)
+            && close(self.m4, other.m4, 4)
     }
 
     fn statistics(&self, n: u64) -> Statistics {
@@ -159,6 +175,11 @@ impl Summary1D {
         self.n += other.n;
     }
 
+    /// See [`super::State::is_same`].
+    pub fn is_same(&self, other: &Summary1D) -> bool {
+        self.n == other.n && self.moments.is_same(&other.moments, self.n)
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.n
@@ -213,6 +234,15 @@ impl Summary2D {
         let (a, b) = (self.n as f64, other.n as f64);
         self.mxy += other.mxy + dx * dy * a * b / (a + b);
         self.n += other.n;
+    }
+
+    /// See [`super::State::is_same`].
+    pub fn is_same(&self, other: &Summary2D) -> bool {
+        let (n, product) = (self.n as f64, self.y.size(self.n) * self.x.size(self.n));
+        self.n == other.n
+            && self.y.is_same(&other.y, self.n)
+            && self.x.is_same(&other.x, self.n)
+            && is_close(self.mxy, other.mxy, 16.0 * n * f64::EPSILON * product)
     }
 
     /// Makes every y larger.

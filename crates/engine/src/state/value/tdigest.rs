@@ -9,7 +9,7 @@
 //! so many values that k₁ grows by one over it. The rank of a percentile is off by 2π √(q (1 − q)) / buckets at most, and by
 //! much less as a rule; not so where values differ by many orders of magnitude, for which a uddsketch is made. Unlike the other sketches it depends, within that error, on the order in which rows came.
 
-use super::{Edges, Reader, write_f64, write_varint};
+use super::{Edges, Reader, is_close, write_f64, write_varint};
 use crate::{Error, Result};
 
 /// Values that wait to be put into clusters, for each cluster there may be.
@@ -108,6 +108,16 @@ impl TDigest {
             }
         }
         self.clusters.push(current);
+    }
+
+    /// See [`super::State::is_same`]. Clusters depend on the order of rows, by no bound where values differ by many orders
+    /// of magnitude, so what is exact is compared.
+    pub fn is_same(&self, other: &TDigest) -> bool {
+        let n = self.count();
+        let largest = if self.finite() == 0 { 0.0 } else { self.min.abs().max(self.max.abs()) };
+        (self.buckets, self.min, self.max, &self.edges) == (other.buckets, other.min, other.max, &other.edges)
+            && n == other.count()
+            && is_close(self.sum, other.sum, (n as f64).powi(2) * f64::EPSILON * largest)
     }
 
     fn settled(&self) -> TDigest {

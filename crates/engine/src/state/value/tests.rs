@@ -410,3 +410,41 @@ fn version_1_is_written_and_read() {
         assert_eq!(State::decode(state.kind(), &longer).unwrap_err().sqlstate, "22P03");
     }
 }
+
+#[test]
+fn states_of_the_same_rows_in_another_order_are_the_same() {
+    fn of(kind: Kind, values: &[f64]) -> State {
+        let mut state = match kind {
+            Kind::UddSketch => State::UddSketch(UddSketch::new(50, 0.01).unwrap()),
+            Kind::TDigest => State::TDigest(TDigest::new(50).unwrap()),
+            Kind::Summary1D => State::Summary1D(Summary1D::default()),
+            _ => State::Summary2D(Summary2D::default()),
+        };
+        for value in values {
+            match &mut state {
+                State::UddSketch(state) => state.add(*value),
+                State::TDigest(state) => state.add(*value),
+                State::Summary1D(state) => state.add(*value),
+                State::Summary2D(state) => state.add(*value, value * value),
+                other => panic!("{} is not of plain values", other.kind().name()),
+            }
+        }
+        state
+    }
+    for (name, values) in distributions(3000) {
+        let backwards: Vec<f64> = values.iter().rev().copied().collect();
+        let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let others: Vec<f64> = values[1..].iter().copied().chain([largest * 2.0 + 1.0]).collect();
+        for kind in [Kind::UddSketch, Kind::TDigest, Kind::Summary1D, Kind::Summary2D] {
+            let state = of(kind, &values);
+            assert!(state.is_same(&of(kind, &backwards)), "{} of {name}, backwards", kind.name());
+            let mut merged = of(kind, &values[..1000]);
+            merged.merge(&of(kind, &values[1000..])).unwrap();
+            assert!(state.is_same(&merged), "{} of {name}, merged", kind.name());
+            assert!(!state.is_same(&of(kind, &values[1..])), "{} of {name}, one missing", kind.name());
+            // Where squares are infinite, so is what rounding may do.
+            let is_told = (largest * largest).powi(2).is_finite() || matches!(kind, Kind::UddSketch | Kind::TDigest);
+            assert!(!is_told || !state.is_same(&of(kind, &others)), "{} of {name}, one other", kind.name());
+        }
+    }
+}

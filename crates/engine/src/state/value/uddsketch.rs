@@ -10,7 +10,7 @@
 //! arXiv 2004.08604). The level is a function of the set of values alone: neither the order of rows nor how they
 //! were merged makes a difference.
 
-use super::{Edges, Reader, write_f64, write_signed, write_varint};
+use super::{Edges, Reader, is_close, write_f64, write_signed, write_varint};
 use crate::{Error, Result};
 use std::cmp::Ordering;
 
@@ -113,6 +113,16 @@ impl UddSketch {
             *buckets = joined;
         }
         self.level = level;
+    }
+
+    /// See [`super::State::is_same`]. The sum alone depends on the order of rows.
+    pub fn is_same(&self, other: &UddSketch) -> bool {
+        let largest =
+            [&self.negative, &self.positive].into_iter().filter_map(|buckets| buckets.last()).map(|b| b.0).max();
+        let largest = largest.map_or(0.0, |index| (index as f64 * self.log_gamma()).exp());
+        let n = self.count() as f64;
+        UddSketch { sum: other.sum, ..self.clone() } == *other
+            && is_close(self.sum, other.sum, n * f64::EPSILON * n * largest)
     }
 
     /// Takes the values of another in.
