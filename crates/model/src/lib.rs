@@ -29,7 +29,7 @@ pub use job::{Job, JobId, JobOutcome, JobRun, JobStats};
 pub use numeric::Numeric;
 pub use objects::{Check, EnumType, Identity, Objects, Rules, Sequence};
 pub use range::{RangeSet, TimeRange};
-pub use schema::{Column, ColumnId, ColumnType, Index, IndexColumn, Table, TableId, TableKind, TimeType};
+pub use schema::{Column, ColumnId, ColumnType, Digits, Index, IndexColumn, Table, TableId, TableKind, TimeType};
 pub use time::{Clockface, TimeError, Zone};
 
 use serde::{Deserialize, Serialize};
