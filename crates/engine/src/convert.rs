@@ -47,7 +47,8 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
     let from = expr.to_field(schema)?.1;
     let to = typed_field("", &column.column_type);
     let marked = [from.as_ref(), &to].into_iter().any(|f| marked_field(f).is_some());
-    if !marked && from.data_type() == to.data_type() {
+    let digits = matches!(column.column_type, ColumnType::AnyNumeric(Some(_)));
+    if !marked && !digits && from.data_type() == to.data_type() {
         return Ok(expr);
     }
     if let Some(from) = field_type(&from)
@@ -59,7 +60,7 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
         )
         .hint("You will need to rewrite or cast the expression."));
     }
-    if marked {
+    if marked || digits {
         return meaning::assign(expr, &column.column_type, schema, state);
     }
     meaning::cast(expr, to.data_type(), schema, state)
@@ -72,7 +73,14 @@ fn assignable(from: &ColumnType, to: &ColumnType) -> bool {
     let number = |t: &T| {
         matches!(
             t,
-            T::SmallInt | T::Integer | T::BigInt | T::Real | T::Double | T::Numeric { .. } | T::WideNumeric { .. }
+            T::SmallInt
+                | T::Integer
+                | T::BigInt
+                | T::Real
+                | T::Double
+                | T::Numeric { .. }
+                | T::WideNumeric { .. }
+                | T::AnyNumeric(_)
         )
     };
     let moment = |t: &T| matches!(t, T::Date | T::Timestamp | T::Timestamptz);

@@ -4,6 +4,7 @@
 //! nowhere else.
 
 use datafusion::error::DataFusionError;
+use highwater_model::numeric::NumericError;
 
 /// Result of an engine operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -160,6 +161,19 @@ impl From<highwater_store::Error> for Error {
             _ => None,
         };
         Error { sqlstate, message: e.to_string(), detail, hint, position: None }
+    }
+}
+
+impl From<NumericError> for Error {
+    fn from(e: NumericError) -> Self {
+        let sqlstate = match e {
+            NumericError::Syntax => "22P02",
+            NumericError::Overflow => "22003",
+            NumericError::DivisionByZero => "22012",
+            NumericError::NegativeRoot | NumericError::ZeroToNegative | NumericError::Complex => "2201F",
+            NumericError::LogarithmOfZero | NumericError::LogarithmOfNegative => "2201E",
+        };
+        Error::new(sqlstate, e.to_string())
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::definition::bucket_of;
 use crate::function::gapfill::{Fill, GAPFILL, Role, interpolated_type};
+use crate::operator::plan_cast;
 use crate::query::Planner;
 use crate::{Error, Result, meaning};
 use arrow::datatypes::{DataType, Field, Fields};
@@ -22,9 +23,10 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection, ScalarUDF,
-    Signature, Volatility, cast, lit,
+    Signature, Volatility, lit,
 };
 use highwater_model::TimeType;
+use highwater_model::time::Clockface;
 use std::sync::Arc;
 
 /// The name of the column that has the list of rows of a group.
@@ -250,7 +252,7 @@ impl<'a> Filling<'a> {
         } else {
             let to = interpolated_type(&data_type).ok_or_else(|| Error::internal("its type was checked"))?;
             let role = Role::Interpolate { before: around(args.get(1)), after: around(args.get(2)) };
-            (if to == data_type { args[0].clone() } else { cast(args[0].clone(), to) }, role)
+            (plan_cast(args[0].clone(), &to, schema, &Clockface::EPOCH)?, role)
         };
         self.values.push((value, role));
         Ok(Expr::Column(Column::new_unqualified(Self::value_name(self.values.len() - 1))))

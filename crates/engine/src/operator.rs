@@ -15,7 +15,9 @@
 pub mod arithmetic;
 pub mod cast;
 pub mod clauses;
+pub mod exact;
 pub mod kernel;
+pub mod keys;
 pub mod marked;
 pub mod meaning;
 pub mod named;

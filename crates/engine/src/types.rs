@@ -5,13 +5,10 @@ use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
-use highwater_model::{ColumnType, EnumType};
+use highwater_model::{ColumnType, Digits, EnumType};
 use highwater_store::Version;
 use highwater_store::schema::typed_field;
 use std::sync::Arc;
-
-/// Digits after the point of a numeric that was declared without a scale.
-pub const FREE_SCALE: i8 = 16;
 
 /// The column type that a SQL type names.
 ///
@@ -108,20 +105,22 @@ fn characters(name: &str, length: &Option<ast::CharacterLength>) -> Result<Optio
 
 fn numeric(info: &ExactNumberInfo) -> Result<ColumnType> {
     let (precision, scale) = match info {
-        ExactNumberInfo::None => return Ok(ColumnType::Numeric { precision: 38, scale: FREE_SCALE }),
+        ExactNumberInfo::None => return Ok(ColumnType::AnyNumeric(None)),
         ExactNumberInfo::Precision(p) => (*p, 0),
         ExactNumberInfo::PrecisionAndScale(p, s) => (*p, *s),
     };
     if !(1..=1000).contains(&precision) {
         return Err(Error::invalid_parameter(format!("NUMERIC precision {precision} must be between 1 and 1000")));
     }
-    match (u8::try_from(precision), i8::try_from(scale)) {
-        (Ok(precision @ 1..=38), Ok(scale)) if scale >= 0 && scale as u8 <= precision => {
-            Ok(ColumnType::Numeric { precision, scale })
-        }
-        _ => Err(Error::unsupported(format!("numeric({precision},{scale}) is not supported"))
-            .hint("At most 38 digits are kept, of which the scale is a part.")),
+    if !(-1000..=1000).contains(&scale) {
+        return Err(Error::invalid_parameter(format!("NUMERIC scale {scale} must be between -1000 and 1000")));
     }
+    Ok(match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(precision @ 1..=38), Ok(scale)) if scale >= 0 && scale as u8 <= precision => {
+            ColumnType::Numeric { precision, scale }
+        }
+        _ => ColumnType::AnyNumeric(Some(Digits { precision: precision as u16, scale: scale as i16 })),
+    })
 }
 
 /// The types that names stand for in a version.

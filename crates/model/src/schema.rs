@@ -28,7 +28,7 @@ pub enum ColumnType {
     Real,
     /// `double precision`
     Double,
-    /// `numeric(precision, scale)`, at most 38 digits.
+    /// `numeric(precision, scale)` of at most 38 digits, all of one scale.
     Numeric {
         /// Digits in all.
         precision: u8,
@@ -74,6 +74,18 @@ pub enum ColumnType {
     Cidr,
     /// An enumeration, kept as the text of its labels.
     Enum(Arc<EnumType>),
+    /// `numeric` without bounds, or with digits that [`ColumnType::Numeric`] has no place for. Each value has its own
+    /// scale: see [`crate::Numeric`].
+    AnyNumeric(Option<Digits>),
+}
+
+/// How many digits a `numeric` was declared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Digits {
+    /// In all, from 1 to 1000.
+    pub precision: u16,
+    /// After the point, from −1000 to 1000; less than none are zeros before it.
+    pub scale: i16,
 }
 
 impl ColumnType {
@@ -132,6 +144,8 @@ impl std::fmt::Display for ColumnType {
             ColumnType::Inet => f.write_str("inet"),
             ColumnType::Cidr => f.write_str("cidr"),
             ColumnType::Enum(kind) => f.write_str(&kind.name),
+            ColumnType::AnyNumeric(None) => f.write_str("numeric"),
+            ColumnType::AnyNumeric(Some(Digits { precision, scale })) => write!(f, "numeric({precision},{scale})"),
         }
     }
 }

@@ -219,8 +219,9 @@ impl Rows {
 
 /// The hash of each row's key; `None` where a column is NULL, because NULLs never agree.
 pub fn key_hashes(columns: &[ArrayRef]) -> Result<Vec<Option<u64>>> {
-    let converter = RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
-    let rows = converter.convert_columns(columns)?;
+    let comparable: Vec<ArrayRef> = columns.iter().map(schema::comparable).collect();
+    let converter = RowConverter::new(comparable.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
+    let rows = converter.convert_columns(&comparable)?;
     Ok((0..rows.num_rows())
         .map(|i| {
             let has_null = columns.iter().any(|c| c.is_null(i));

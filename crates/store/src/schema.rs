@@ -2,9 +2,14 @@
 //!
 //! Several SQL types are kept as one Arrow type: `jsonb` and `varchar(20)` are strings. Which of them it is, the
 //! field's metadata tells under [`PG_TYPE`]; log and segments know the Arrow type only.
+//!
+//! `LargeBinary` is `numeric` without bounds and nothing else, so that an expression's Arrow type tells that it is a
+//! number; the bytes are those of [`highwater_model::Numeric::to_bytes`]. `bytea` is `Binary`.
 
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
-use highwater_model::{Column, ColumnId, ColumnType, EnumType, Table};
+use highwater_model::numeric::key_of;
+use highwater_model::{Column, ColumnId, ColumnType, Digits, EnumType, Table};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,6 +48,7 @@ pub fn arrow_type(column_type: &ColumnType) -> DataType {
         ColumnType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
         ColumnType::Uuid => DataType::FixedSizeBinary(16),
         ColumnType::Bytea => DataType::Binary,
+        ColumnType::AnyNumeric(_) => DataType::LargeBinary,
         ColumnType::List(item) => DataType::List(Arc::new(Field::new("item", arrow_type(item), true))),
         ColumnType::Struct(fields) => {
             DataType::Struct(fields.iter().map(|(name, t)| Field::new(name, arrow_type(t), true)).collect::<Fields>())
@@ -70,7 +76,8 @@ pub fn column_type(arrow: &DataType) -> Option<ColumnType> {
         DataType::Timestamp(_, Some(_)) => ColumnType::Timestamptz,
         DataType::Interval(_) | DataType::Duration(_) => ColumnType::Interval,
         DataType::FixedSizeBinary(16) => ColumnType::Uuid,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => ColumnType::Bytea,
+        DataType::Binary | DataType::BinaryView => ColumnType::Bytea,
+        DataType::LargeBinary => ColumnType::AnyNumeric(None),
         DataType::List(item) | DataType::LargeList(item) => ColumnType::List(Box::new(column_type(item.data_type())?)),
         DataType::Struct(fields) => ColumnType::Struct(
             fields.iter().map(|f| Some((f.name().clone(), column_type(f.data_type())?))).collect::<Option<_>>()?,
@@ -91,6 +98,7 @@ pub fn type_mark(column_type: &ColumnType) -> Option<String> {
         ColumnType::Inet => "inet".to_owned(),
         ColumnType::Cidr => "cidr".to_owned(),
         ColumnType::Enum(kind) => enum_mark(kind),
+        ColumnType::AnyNumeric(Some(Digits { precision, scale })) => format!("numeric({precision},{scale})"),
         ColumnType::List(item) => format!("{}[]", type_mark(item)?),
         _ => return None,
     })
@@ -103,6 +111,11 @@ pub fn marked_type(mark: &str) -> Option<ColumnType> {
     }
     if mark.split(SEPARATOR).next() == Some(ENUM) {
         return marked_enum(mark);
+    }
+    if let Some(digits) = mark.strip_prefix("numeric(").and_then(|m| m.strip_suffix(')')) {
+        let (precision, scale) = digits.split_once(',')?;
+        let digits = Digits { precision: precision.parse().ok()?, scale: scale.parse().ok()? };
+        return Some(ColumnType::AnyNumeric(Some(digits)));
     }
     let (name, length) = match mark.strip_suffix(')').and_then(|m| m.split_once('(')) {
         Some((name, length)) => (name, Some(length.parse().ok()?)),
@@ -170,6 +183,14 @@ pub fn id_field(name: &str, id: ColumnId, column_type: &ColumnType) -> Field {
     field
 }
 
+/// A column as its values are compared: equal values have equal bytes in it.
+pub fn comparable(column: &ArrayRef) -> ArrayRef {
+    match column.as_binary_opt::<i64>() {
+        Some(numbers) => Arc::new(numbers.iter().map(|number| number.map(key_of)).collect::<BinaryArray>()),
+        None => Arc::clone(column),
+    }
+}
+
 /// The id that a field carries.
 pub fn column_id(field: &FieldRef) -> Option<ColumnId> {
     field.metadata().get(COLUMN_ID)?.parse().ok().map(ColumnId)
@@ -196,6 +217,7 @@ mod tests {
             ColumnType::Enum(Arc::new(kind.clone())),
             ColumnType::List(Box::new(ColumnType::Enum(Arc::new(kind)))),
             ColumnType::List(Box::new(ColumnType::Inet)),
+            ColumnType::AnyNumeric(Some(Digits { precision: 50, scale: -5 })),
         ] {
             assert_eq!(marked_type(&type_mark(&column_type).unwrap()), Some(column_type));
         }

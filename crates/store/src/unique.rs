@@ -12,10 +12,10 @@
 use crate::rows::{KeyPositions, TimeValues, key_hashes};
 use crate::version::TableData;
 use crate::{Error, Result, schema};
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use highwater_model::{ColumnId, Index, Table};
+use highwater_model::{ColumnId, Index, Numeric, Table};
 use std::sync::Arc;
 
 /// The columns of a key in a batch whose fields carry column ids.
@@ -41,7 +41,8 @@ impl Keys {
         let hashes = key_hashes(&columns)?.into_iter().enumerate();
         let mut sorted: KeyPositions = hashes.filter_map(|(i, hash)| Some((hash?, i as u32))).collect();
         sorted.sort_unstable();
-        let converter = RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
+        let fields = columns.iter().map(|c| SortField::new(schema::comparable(&c.slice(0, 0)).data_type().clone()));
+        let converter = RowConverter::new(fields.collect())?;
         Ok(Some(Keys { key: key.to_vec(), columns, sorted, converter }))
     }
 
@@ -117,7 +118,7 @@ impl Keys {
 
     fn agree(&self, row: usize, columns: &[ArrayRef], at: usize) -> Result<bool> {
         let one = |columns: &[ArrayRef], at: usize| {
-            let slices: Vec<ArrayRef> = columns.iter().map(|c| c.slice(at, 1)).collect();
+            let slices: Vec<ArrayRef> = columns.iter().map(|c| schema::comparable(&c.slice(at, 1))).collect();
             self.converter.convert_columns(&slices)
         };
         Ok(one(&self.columns, row)?.row(0) == one(columns, at)?.row(0))
@@ -180,10 +181,11 @@ pub fn first_repeat(key: &[ColumnId], batch: &RecordBatch) -> Result<Option<usiz
 pub fn duplicate(table: &Table, index: &Index, key: &[ColumnId], batch: &RecordBatch, row: usize) -> Error {
     let columns = key_columns(batch, key).unwrap_or_default();
     let options = FormatOptions::default();
-    let values: Vec<String> = columns
-        .iter()
-        .map(|c| ArrayFormatter::try_new(c, &options).map(|f| f.value(row).to_string()).unwrap_or_default())
-        .collect();
+    let shown = |c: &ArrayRef| match c.as_binary_opt::<i64>() {
+        Some(numbers) => Numeric::from_bytes(numbers.value(row)).map(|n| n.to_string()).unwrap_or_default(),
+        None => ArrayFormatter::try_new(c, &options).map(|f| f.value(row).to_string()).unwrap_or_default(),
+    };
+    let values: Vec<String> = columns.iter().map(shown).collect();
     let names: Vec<&str> = key.iter().filter_map(|id| table.column_by_id(*id)).map(|c| c.name.as_str()).collect();
     Error::Duplicate {
         table: table.id,

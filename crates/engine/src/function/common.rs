@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::operator::cast::cast_operand;
+use crate::operator::exact;
 use crate::operator::marked::{mark, marked, plan_marked_cast};
-use crate::operator::operand::{Kind, Operand, no_operator, type_name};
+use crate::operator::operand::{Kind, Operand, UNBOUNDED, no_operator, taken_as, type_name};
 use crate::operator::plan::{interval_key, plan_comparison};
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -49,19 +50,20 @@ pub fn common_type(types: &[DataType], context: &str, literals: bool) -> Result<
         common = if common == **other {
             common
         } else if let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) = (&common, other) {
-            let (whole, scale) = ((*p1 as i8 - s1).max(*p2 as i8 - s2), *s1.max(s2));
-            DataType::Decimal128((whole + scale).clamp(1, 38) as u8, scale)
+            // Each value is shown with its own scale.
+            if s1 == s2 { DataType::Decimal128(*p1.max(p2), *s1) } else { UNBOUNDED }
         } else if a.is_number() && b.is_number() {
             let (wide, narrow) = if a >= b { (&common, *other) } else { (*other, &common) };
             match wide {
-                DataType::Decimal128(p, s) => {
+                DataType::Decimal128(p, 0) if Kind::of(narrow).is_integer() => {
                     let digits = match Kind::of(narrow) {
                         Kind::SmallInt => 5,
                         Kind::Integer => 10,
                         _ => 19,
                     };
-                    DataType::Decimal128((digits + s).max(*p as i8).clamp(1, 38) as u8, *s)
+                    DataType::Decimal128(digits.max(*p), 0)
                 }
+                DataType::Decimal128(..) => UNBOUNDED,
                 other => other.clone(),
             }
         } else if (a.is_datetime() && b.is_datetime()) || a == b {
@@ -108,12 +110,14 @@ impl Common {
         {
             return nullif_as_case(left.clone(), right.clone(), &common, schema, clock);
         }
-        if Kind::of(&common) == Kind::Interval && matches!(self.inner.name(), "greatest" | "least") {
+        let keyed = Kind::of(&common) == Kind::Interval || common == UNBOUNDED;
+        if keyed && matches!(self.inner.name(), "greatest" | "least") {
             let args = operands.into_iter().map(|operand| match operand.kind {
                 Kind::Unknown => Ok(operand.resolve(&common, clock)?.expr),
                 _ => cast_operand(operand, &common, clock),
             });
-            return Ok(extreme(args.collect::<Result<_>>()?, self.inner.name() == "greatest"));
+            let key = if common == UNBOUNDED { exact::key_function() } else { interval_key() };
+            return Ok(extreme(args.collect::<Result<_>>()?, self.inner.name() == "greatest", key));
         }
         let args = operands.into_iter().map(|operand| match operand.kind {
             Kind::Unknown => Ok(operand.resolve(&common, clock)?.expr),
@@ -139,7 +143,7 @@ fn nullif_type(types: &[DataType]) -> Option<DataType> {
 
 /// Whether values of a kind may be equal that Arrow tells apart.
 fn unlike(kind: Kind) -> bool {
-    kind.is_float() || kind == Kind::Interval
+    kind.is_float() || matches!(kind, Kind::Interval | Kind::Numeric)
 }
 
 /// `CASE WHEN left = right THEN NULL ELSE left END`, which leaves the value as it is.
@@ -159,9 +163,9 @@ fn nullif_as_case(
     Ok(Expr::Case(Case::new(None, vec![(Box::new(equal), Box::new(null))], Some(Box::new(value)))))
 }
 
-/// The greatest or least of intervals, by their length.
-fn extreme(args: Vec<Expr>, greatest: bool) -> Expr {
-    let key = |arg: &Expr| interval_key().call(vec![arg.clone()]);
+/// The greatest or least of values, by a key of theirs; the first of those that are equal.
+fn extreme(args: Vec<Expr>, greatest: bool, key: Arc<ScalarUDF>) -> Expr {
+    let key = |arg: &Expr| key.call(vec![arg.clone()]);
     let op = if greatest { Operator::Gt } else { Operator::Lt };
     let better = |best: Expr, arg: Expr| {
         let beats = Expr::BinaryExpr(BinaryExpr::new(Box::new(key(&arg)), op, Box::new(key(&best))));
@@ -183,7 +187,7 @@ impl ScalarUDFImpl for Common {
     fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
         // Types that cannot be matched are refused by `settle`; DataFusion would change the words.
         match common_type(types, &self.name().to_uppercase(), true) {
-            Ok(common) => Ok(vec![common; types.len()]),
+            Ok(common) => Ok(taken_as(types, vec![common; types.len()])),
             Err(_) => Ok(types.to_vec()),
         }
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::operator::cast::cast_operand;
 use crate::operator::named;
-use crate::operator::operand::{Kind, Operand, UNBOUNDED, type_name};
+use crate::operator::operand::{Kind, Operand, UNBOUNDED, taken_as, type_name};
 use crate::operator::plan::not_unique;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -231,7 +231,8 @@ impl ScalarUDFImpl for Function {
     fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
         // DataFusion would put the error into words of its own; the one of `return_type` it passes on.
         let Ok(overload) = self.overload(types) else { return Ok(types.to_vec()) };
-        Ok(types.iter().zip(overload.takes).map(|(from, kind)| target(from, *kind)).collect())
+        let taken = types.iter().zip(overload.takes).map(|(from, kind)| target(from, *kind)).collect();
+        Ok(taken_as(types, taken))
     }
 
     fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {

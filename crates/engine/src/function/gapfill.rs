@@ -10,19 +10,21 @@
 //! ```
 
 use crate::Error;
-use crate::operator::operand::type_name;
+use crate::operator::cast::cast_value;
+use crate::operator::operand::{is_number, type_name};
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int16Array, Int32Array, Int64Array, ListArray, PrimitiveArray, StructArray,
     TimestampMicrosecondArray, UInt32Array, new_empty_array, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{cast, concat, interleave, take};
+use arrow::compute::{concat, interleave, take};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Field, Fields, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use highwater_model::time::Clockface;
 use highwater_model::{Bucket, TimeType};
 use highwater_store::rows::date_to_micros;
 use std::sync::Arc;
@@ -59,7 +61,7 @@ pub fn interpolated_type(data_type: &DataType) -> Option<DataType> {
         DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64 => {
             Some(data_type.clone())
         }
-        other => (other.is_numeric() || other.is_null()).then_some(DataType::Float64),
+        other => (is_number(other) || other.is_null()).then_some(DataType::Float64),
     }
 }
 
@@ -87,7 +89,7 @@ impl ScalarUDFImpl for Given {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let value = args.args[0].to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(cast(&value, args.return_field.data_type())?))
+        Ok(cast_value(&ColumnarValue::Array(value), args.return_field.data_type(), &Clockface::EPOCH)?)
     }
 }
 
@@ -282,7 +284,10 @@ type Sources = [(Option<i64>, Option<u32>)];
 
 fn locf(values: &ArrayRef, sources: &Sources, null_is_gap: bool, before: Option<&ArrayRef>) -> crate::Result<ArrayRef> {
     let before = match before {
-        Some(value) => cast(value, values.data_type())?,
+        Some(value) => {
+            let value = ColumnarValue::Array(Arc::clone(value));
+            cast_value(&value, values.data_type(), &Clockface::EPOCH)?.into_array(1)?
+        }
         None => new_null_array(values.data_type(), 1),
     };
     // Of the rows, or of what is before them.
@@ -366,7 +371,7 @@ where
     let value = |row: u32| values.is_valid(row as usize).then(|| values.value(row as usize));
     let end = |end: End| -> crate::Result<Option<(i64, T::Native)>> {
         let Some((time, value)) = end else { return Ok(None) };
-        let value = cast(&value, &T::DATA_TYPE)?;
+        let value = cast_value(&ColumnarValue::Array(value), &T::DATA_TYPE, &Clockface::EPOCH)?.into_array(1)?;
         let value = value.as_primitive::<T>();
         Ok(value.is_valid(0).then(|| (time, value.value(0))))
     };

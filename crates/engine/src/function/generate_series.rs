@@ -9,9 +9,10 @@ use super::common::common_type;
 use super::context::clockface;
 use crate::error::{Error, Result};
 use crate::operator::cast::cast_value;
-use crate::operator::operand::{Kind, interval, timestamptz, type_name};
+use crate::operator::exact;
+use crate::operator::operand::{Kind, UNBOUNDED, interval, timestamptz, type_name};
 use crate::text::read::{interval_from_arrow, parse_scalar};
-use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -22,8 +23,8 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
-use highwater_model::Interval;
 use highwater_model::time::{Clockface, Zone, timestamptz_plus_interval};
+use highwater_model::{Interval, Numeric};
 use parking_lot::RwLock;
 use std::any::Any;
 use std::fmt;
@@ -45,6 +46,7 @@ pub fn generate_series(args: &[ScalarValue], state: &SessionState) -> Result<Arc
 enum Steps {
     Empty,
     Number { at: i128, end: i128, step: i128 },
+    Numeric { at: Numeric, end: Numeric, step: Numeric },
     Time { at: i64, end: i64, step: Interval, zone: Zone },
 }
 
@@ -52,7 +54,7 @@ impl Steps {
     /// The next value.
     fn next(&mut self) -> Result<Option<i128>> {
         match self {
-            Steps::Empty => Ok(None),
+            Steps::Empty | Steps::Numeric { .. } => Ok(None),
             Steps::Number { at, end, step } => {
                 if (*step > 0 && at > end) || (*step < 0 && at < end) {
                     return Ok(None);
@@ -80,6 +82,40 @@ impl Steps {
     }
 }
 
+impl Steps {
+    /// The next number, of a series of them.
+    fn next_number(&mut self) -> Result<Option<Numeric>> {
+        let Steps::Numeric { at, end, step } = self else { return Ok(None) };
+        if (step.signum() > 0 && at > end) || (step.signum() < 0 && at < end) {
+            return Ok(None);
+        }
+        let next = at.add(step)?;
+        Ok(Some(std::mem::replace(at, next)))
+    }
+}
+
+/// A series of numbers that are not integers.
+fn numbers(args: &[ScalarValue], read: impl Fn(&ScalarValue) -> Result<Option<Numeric>>) -> Result<Steps> {
+    let one = |_| Ok(Some(Numeric::from(1)));
+    let parts = [("start value", read(&args[0])), ("stop value", read(&args[1]))];
+    let parts = parts.into_iter().chain([("step size", args.get(2).map_or_else(|| one(()), read))]);
+    let mut values = Vec::with_capacity(3);
+    for (name, value) in parts {
+        let wrong = |what: &str| Err(Error::invalid_parameter(format!("{name} cannot be {what}")));
+        match value? {
+            None => return Ok(Steps::Empty),
+            Some(value) if value.is_nan() => return wrong("NaN"),
+            Some(value) if value.is_infinite() => return wrong("infinity"),
+            Some(value) => values.push(value),
+        }
+    }
+    match <[Numeric; 3]>::try_from(values) {
+        Ok([_, _, step]) if step.signum() == 0 => Err(Error::invalid_parameter("step size cannot equal zero")),
+        Ok([at, end, step]) => Ok(Steps::Numeric { at, end, step }),
+        Err(_) => Ok(Steps::Empty),
+    }
+}
+
 fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
     let types: Vec<DataType> = args.iter().map(ScalarValue::data_type).collect();
     let wrong = || Error::no_function("generate_series", types.iter().map(type_name));
@@ -102,22 +138,23 @@ fn steps(args: &[ScalarValue], clock: &Clockface) -> Result<(DataType, Steps)> {
         let out = match Kind::of(&all) {
             Kind::SmallInt | Kind::Integer => DataType::Int32,
             Kind::BigInt => DataType::Int64,
-            Kind::Numeric => all,
+            Kind::Numeric => {
+                let number = |value: &ScalarValue| match read(value, &UNBOUNDED)? {
+                    ScalarValue::LargeBinary(bytes) => bytes.map(|bytes| exact::read(&bytes)).transpose(),
+                    _ => Err(wrong()),
+                };
+                return Ok((UNBOUNDED, numbers(args, number)?));
+            }
             _ => return Err(wrong()),
         };
         let number = |value: &ScalarValue| -> Result<Option<i128>> {
             Ok(match read(value, &out)? {
                 ScalarValue::Int32(value) => value.map(i128::from),
                 ScalarValue::Int64(value) => value.map(i128::from),
-                ScalarValue::Decimal128(value, ..) => value,
                 _ => return Err(wrong()),
             })
         };
-        let one = match &out {
-            DataType::Decimal128(_, scale) => 10i128.pow(u32::from(scale.unsigned_abs())),
-            _ => 1,
-        };
-        let step = args.get(2).map_or(Ok(Some(one)), number)?;
+        let step = args.get(2).map_or(Ok(Some(1)), number)?;
         let steps = match (number(&args[0])?, number(&args[1])?, step) {
             (_, _, Some(0)) => return Err(Error::invalid_parameter("step size cannot equal zero")),
             (Some(at), Some(end), Some(step)) => Steps::Number { at, end, step },
@@ -208,6 +245,12 @@ impl LazyBatchGenerator for Generator {
     }
 
     fn generate_next_batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        if let Steps::Numeric { .. } = self.rest {
+            let numbers = std::iter::from_fn(|| self.rest.next_number().transpose()).take(self.rows);
+            let column = exact::column(numbers.map(|number| number.map(Some)))?;
+            let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![column])?;
+            return Ok(Some(batch).filter(|batch| batch.num_rows() > 0));
+        }
         let mut values = Vec::with_capacity(self.rows.min(8192));
         while values.len() < self.rows
             && let Some(value) = self.rest.next()?
@@ -222,9 +265,6 @@ impl LazyBatchGenerator for Generator {
         let column: ArrayRef = match data_type {
             DataType::Int32 => Arc::new(values.into_iter().map(|v| v as i32).collect::<Int32Array>()),
             DataType::Int64 => Arc::new(values.into_iter().map(|v| v as i64).collect::<Int64Array>()),
-            DataType::Decimal128(..) => {
-                Arc::new(values.into_iter().map(Some).collect::<Decimal128Array>().with_data_type(data_type.clone()))
-            }
             _ => {
                 let times = values.into_iter().map(|v| Some(v as i64)).collect::<TimestampMicrosecondArray>();
                 Arc::new(times.with_data_type(data_type.clone()))

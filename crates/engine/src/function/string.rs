@@ -4,6 +4,7 @@ use super::define::{Call, function, takes};
 use crate::error::{Error, Result};
 use crate::information::rows::PG_TYPE;
 use crate::operator::cast::cast_value;
+use crate::operator::exact::Numbers;
 use crate::operator::kernel::rowwise;
 use crate::operator::marked::marked_field;
 use crate::operator::operand::Kind;
@@ -14,7 +15,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use highwater_model::ColumnType;
+use highwater_model::{ColumnType, Numeric as Number};
 use std::sync::Arc;
 
 use Kind::{BigInt, Numeric, Text, Uuid};
@@ -29,7 +30,7 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
         function(
             "pg_size_pretty",
             Volatility::Immutable,
-            &[takes(&[BigInt], Text, pg_size_pretty), takes(&[Numeric], Text, pg_size_pretty)],
+            &[takes(&[BigInt], Text, pg_size_pretty), takes(&[Numeric], Text, pg_size_pretty_numeric)],
         ),
         function("gen_random_uuid", Volatility::Volatile, &[takes(&[], Uuid, gen_random_uuid)]),
         any("quote_literal", What::QuoteLiteral, Volatility::Stable),
@@ -178,6 +179,27 @@ fn pg_size_pretty(call: &Call) -> Result<ColumnarValue> {
         let texts = bytes.as_primitive::<Int64Type>().iter().map(|b| b.map(pretty_size));
         Ok(Arc::new(texts.collect::<StringArray>()))
     })
+}
+
+fn pg_size_pretty_numeric(call: &Call) -> Result<ColumnarValue> {
+    rowwise(call.args, call.rows, |arrays, rows| {
+        let numbers = Numbers::of(&arrays[0])?;
+        let pretty = |row| numbers.get(row)?.map(|bytes| pretty_number(&bytes)).transpose();
+        Ok(Arc::new((0..rows).map(pretty).collect::<Result<StringArray>>()?))
+    })
+}
+
+/// As [`pretty_size`]; few bytes are shown with their fraction, and what is larger than a `bigint` in petabytes.
+fn pretty_number(bytes: &Number) -> Result<String> {
+    if bytes.abs() < Number::from(10 * 1024) {
+        return Ok(format!("{bytes} bytes"));
+    }
+    if let Some(whole) = bytes.trunc(0)?.to_integer().and_then(|whole| i64::try_from(whole).ok()) {
+        return Ok(pretty_size(whole));
+    }
+    let halves = bytes.abs().div_whole(&Number::from(1 << 49))?;
+    let petabytes = halves.add(&Number::from(1))?.div_whole(&Number::from(2))?;
+    Ok(format!("{}{petabytes} PB", if bytes.signum() < 0 { "-" } else { "" }))
 }
 
 /// A number of bytes in the largest unit that gives at most five digits.

@@ -60,7 +60,7 @@ impl TypePlanner for Types {
                     ColumnType::Timestamp
                 }
                 Sql::Timestamp(..) => ColumnType::Timestamptz,
-                Sql::Numeric(ast::ExactNumberInfo::None) => ColumnType::Numeric { precision: 38, scale: 16 },
+                Sql::Numeric(ast::ExactNumberInfo::None) => ColumnType::AnyNumeric(None),
                 Sql::Uuid => ColumnType::Uuid,
                 Sql::Interval { .. } => ColumnType::Interval,
                 Sql::Float(_) | Sql::DoublePrecision | Sql::Float8 => ColumnType::Double,

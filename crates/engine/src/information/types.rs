@@ -131,7 +131,11 @@ pub fn format_type(oid: u32, modifier: Option<i32>) -> String {
     };
     let modifier = modifier.filter(|m| *m >= 0);
     let base = match (found.oid, modifier) {
-        (1700, Some(m)) if m >= 4 => format!("numeric({},{})", ((m - 4) >> 16) & 0xffff, (m - 4) & 0x7ff),
+        (1700, Some(m)) if m >= 4 => {
+            // The scale has eleven bits and a sign.
+            let scale = (((m - 4) & 0x7ff) ^ 1024) - 1024;
+            format!("numeric({},{scale})", ((m - 4) >> 16) & 0xffff)
+        }
         (1042, None) if !is_array => "bpchar".to_owned(),
         (1042 | 1043, Some(m)) if m >= 4 => format!("{}({})", found.sql, m - 4),
         _ => found.sql.to_owned(),
@@ -148,11 +152,9 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
         ColumnType::BigInt => (20, -1),
         ColumnType::Real => (700, -1),
         ColumnType::Double => (701, -1),
-        // What was declared without a precision is kept with the most digits there are.
-        ColumnType::Numeric { precision: 38, scale: crate::types::FREE_SCALE } => (1700, -1),
-        ColumnType::Numeric { precision, scale } => {
-            (1700, ((i32::from(*precision) << 16) | (i32::from(*scale) & 0x7ff)) + 4)
-        }
+        ColumnType::Numeric { precision, scale } => (1700, numeric_modifier((*precision).into(), (*scale).into())),
+        ColumnType::AnyNumeric(None) => (1700, -1),
+        ColumnType::AnyNumeric(Some(digits)) => (1700, numeric_modifier(digits.precision.into(), digits.scale.into())),
         ColumnType::WideNumeric { .. } => (1700, -1),
         ColumnType::Text => (25, -1),
         ColumnType::Date => (1082, -1),
@@ -179,6 +181,10 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
         ColumnType::Cidr => (650, -1),
         ColumnType::Enum(kind) => (kind.id, -1),
     }
+}
+
+fn numeric_modifier(precision: i32, scale: i32) -> i32 {
+    ((precision << 16) | (scale & 0x7ff)) + 4
 }
 
 /// Bytes of a value of a type, −1 when they vary.
@@ -226,6 +232,8 @@ mod tests {
     fn modifiers_are_written_as_declared() {
         let (oid, modifier) = of_column(&ColumnType::Numeric { precision: 10, scale: 2 });
         assert_eq!(format_type(oid, Some(modifier)), "numeric(10,2)");
+        let thousands = ColumnType::AnyNumeric(Some(highwater_model::Digits { precision: 2, scale: -3 }));
+        assert_eq!(format_type(1700, Some(of_column(&thousands).1)), "numeric(2,-3)");
         assert_eq!(format_type(1115, None), "timestamp without time zone[]");
     }
 }

@@ -1,17 +1,19 @@
 //! `+ - * / % ^` on numbers, with PostgreSQL's errors.
 
+use super::exact;
 use super::kernel::{Argument, map, zip, zip_flagged};
-use super::operand::{Kind, no_operator};
+use super::operand::{Kind, UNBOUNDED, no_operator};
 use super::time;
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
-use crate::text::number::{self, Decimal, POWERS, divide_rounded, overflows_numeric};
+use crate::text::number::{POWERS, overflows_numeric};
 use arrow::array::ArrowPrimitiveType;
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use highwater_model::Numeric;
 use std::sync::{Arc, LazyLock};
 
 /// An operator that is computed by a kernel of ours.
@@ -99,7 +101,7 @@ impl ScalarUDFImpl for Operator {
         let (left, right, out) = (&args.args[0], &args.args[1], args.return_type());
         let kinds = (Kind::of(&left.data_type()), Kind::of(&right.data_type()));
         Ok(match kinds {
-            (l, r) if l.is_number() && r.is_number() => compute(self.op, left, right, out)?,
+            (l, r) if l.is_number() && r.is_number() => compute(self.op, left, right, out, args.number_rows)?,
             _ => time::compute(self.op, left, right, out, &clockface(&args.config_options)?.zone)?,
         })
     }
@@ -109,26 +111,21 @@ impl ScalarUDFImpl for Operator {
     }
 }
 
-/// Scale and precision of a `numeric` result.
+/// The type of a `numeric` result: with all digits that it may have, or without bounds where there may be too many.
 fn numeric_type(op: Op, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
     let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
     let (whole, scale) = match op {
         Op::Add | Op::Sub => ((p1 - s1).max(p2 - s2) + 1, s1.max(s2)),
-        Op::Mul => {
-            let (whole, scale) = (p1 - s1 + p2 - s2, s1 + s2);
-            // Digits are given up at the end before they are at the beginning, but never below 16.
-            (whole, if whole + scale > 38 { scale.min((38 - whole).max(16)) } else { scale })
-        }
-        // PostgreSQL chooses a scale for each quotient, with at least 16 significant digits; a column has one.
-        Op::Div => {
-            let whole = p1 - s1 + s2;
-            (whole, if whole <= 18 { 20.max(s1).max(s2) } else { 16.max(s1).max(s2) })
-        }
-        Op::Mod => ((p1 - s1).min(p2 - s2), s1.max(s2)),
-        Op::Pow => (38, 16.max(s1)),
+        Op::Mul => (p1 - s1 + p2 - s2, s1 + s2),
+        // Both are brought to one scale on the way.
+        Op::Mod => ((p1 - s1).max(p2 - s2), s1.max(s2)),
+        // Each quotient and power has a scale of its own.
+        Op::Div | Op::Pow => return UNBOUNDED,
     };
-    let scale = scale.clamp(0, 38);
-    DataType::Decimal128((whole.max(0) + scale).clamp(1, 38) as u8, scale as i8)
+    match whole.max(0) + scale {
+        digits @ 0..=38 => DataType::Decimal128(digits.max(1) as u8, scale as i8),
+        _ => UNBOUNDED,
+    }
 }
 
 /// The type of `left op right`.
@@ -138,6 +135,8 @@ fn numeric_type(op: Op, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
 pub fn result_type(op: Op, left: &DataType, right: &DataType) -> Result<DataType> {
     match (left, right) {
         (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => Ok(numeric_type(op, (*p1, *s1), (*p2, *s2))),
+        (&UNBOUNDED, r) if Kind::of(r) == Kind::Numeric => Ok(UNBOUNDED),
+        (l, &UNBOUNDED) if Kind::of(l) == Kind::Numeric => Ok(UNBOUNDED),
         (l, r) if l == r && Kind::of(l).is_integer() && op != Op::Pow => Ok(l.clone()),
         (DataType::Float64, DataType::Float64) if op != Op::Mod => Ok(DataType::Float64),
         (DataType::Float32, DataType::Float32) if op != Op::Mod && op != Op::Pow => Ok(DataType::Float32),
@@ -145,7 +144,18 @@ pub fn result_type(op: Op, left: &DataType, right: &DataType) -> Result<DataType
     }
 }
 
-fn compute(op: Op, left: &ColumnarValue, right: &ColumnarValue, out: &DataType) -> Result<ColumnarValue> {
+fn compute(op: Op, left: &ColumnarValue, right: &ColumnarValue, out: &DataType, rows: usize) -> Result<ColumnarValue> {
+    if *out == UNBOUNDED {
+        let f = match op {
+            Op::Add => Numeric::add,
+            Op::Sub => Numeric::sub,
+            Op::Mul => Numeric::mul,
+            Op::Div => Numeric::div,
+            Op::Mod => Numeric::rem,
+            Op::Pow => Numeric::power,
+        };
+        return exact::zip(left, right, rows, f);
+    }
     match (left.data_type(), right.data_type()) {
         (DataType::Int16, _) => integers::<Int16Type>(op, left, right, out),
         (DataType::Int32, _) => integers::<Int32Type>(op, left, right, out),
@@ -294,7 +304,7 @@ where
 ///
 /// # Errors
 /// 22003, and 22008 for an interval.
-pub fn negate(value: &ColumnarValue, out: &DataType) -> Result<ColumnarValue> {
+pub fn negate(value: &ColumnarValue, out: &DataType, rows: usize) -> Result<ColumnarValue> {
     fn integers<T: ArrowPrimitiveType>(value: &ColumnarValue, out: &DataType) -> Result<ColumnarValue>
     where
         T::Native: Integer,
@@ -311,6 +321,7 @@ pub fn negate(value: &ColumnarValue, out: &DataType) -> Result<ColumnarValue> {
         DataType::Float32 => map::<Float32Type, Float32Type>(&Argument::new(value)?, out, |a| Ok(-a)),
         DataType::Float64 => map::<Float64Type, Float64Type>(&Argument::new(value)?, out, |a| Ok(-a)),
         DataType::Decimal128(..) => map::<Decimal128Type, Decimal128Type>(&Argument::new(value)?, out, |a| Ok(-a)),
+        UNBOUNDED => exact::map(value, rows, |number| Ok(number.negated())),
         _ => time::negate(value, out),
     }
 }
@@ -406,62 +417,12 @@ fn numerics(
             0 => Err(division_by_zero()),
             _ => checked(same(a, b).map(|(a, b)| a % b)),
         }),
-        Op::Mul => {
-            let dropped = power(s1 + s2 - scale);
-            each!(|a: i128, b: i128| checked(match a.checked_mul(b) {
-                Some(product) => Some(divide_rounded(product, dropped)),
-                None => wide_quotient(a, b, dropped),
-            }))
-        }
-        Op::Div => {
-            // a / 10^s1 divided by b / 10^s2, at the scale of the result.
-            let shift = i32::from(scale) + i32::from(s2) - i32::from(s1);
-            let (first, second) = (POWERS[shift.clamp(0, 38) as usize], POWERS[(shift - 38).clamp(0, 38) as usize]);
-            each!(|a: i128, b: i128| {
-                if b == 0 {
-                    return Err(division_by_zero());
-                }
-                let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
-                checked(match a.checked_mul(first) {
-                    Some(a) if second == 1 => Some(divide_rounded(a, b)),
-                    _ => a.checked_mul(second).and_then(|a| wide_quotient(a, first, b)),
-                })
-            })
-        }
-        Op::Pow => each!(|a: i128, b: i128| {
-            let value = power_of(a, s1, b, s2)?;
-            checked(value.and_then(|(mantissa, s)| number::rescale(Decimal { mantissa, scale: s }, scale.into())))
-        }),
+        Op::Mul => each!(|a: i128, b: i128| checked(a.checked_mul(b))),
+        Op::Div | Op::Pow => Err(Error::internal(format!("{} of numerics has no scale", op.symbol()))),
     }
 }
 
 /// A power of ten; 1 for a negative exponent.
 fn power(exponent: i8) -> i128 {
     POWERS[exponent.clamp(0, 38).unsigned_abs() as usize]
-}
-
-/// `a · b / c`, rounded half away from zero; `c` is positive.
-fn wide_quotient(a: i128, b: i128, c: i128) -> Option<i128> {
-    let product = i256::from_i128(a).checked_mul(i256::from_i128(b))?;
-    let divisor = i256::from_i128(c);
-    let (quotient, rest) = (product.checked_div(divisor)?, product.checked_rem(divisor)?);
-    let rest = rest.to_i128()?.unsigned_abs();
-    let up = rest >= c.unsigned_abs() - rest;
-    let sign = if (a < 0) == (b < 0) { 1 } else { -1 };
-    quotient.to_i128()?.checked_add(if up && rest > 0 { sign } else { 0 })
-}
-
-/// `a ^ b` as mantissa and scale: exact for small whole exponents, else to the 15 digits of a float.
-fn power_of(a: i128, s1: i8, b: i128, s2: i8) -> Result<Option<(i128, i32)>> {
-    let unit = POWERS[usize::from(s2.unsigned_abs())];
-    if b % unit == 0 && (0..=38).contains(&(b / unit)) {
-        let exponent = (b / unit) as u32;
-        let scale = i32::from(s1) * exponent as i32;
-        if let Some(mantissa) = a.checked_pow(exponent).filter(|_| scale <= 38) {
-            return Ok(Some((mantissa, scale)));
-        }
-    }
-    let (x, y) = (a as f64 / POWERS[usize::from(s1.unsigned_abs())] as f64, b as f64 / unit as f64);
-    let value = float_power(x, y)?;
-    Ok(number::decimal_of_float(value, 17).map(|d| (d.mantissa, d.scale)))
 }

@@ -1,14 +1,18 @@
 //! Casts as PostgreSQL makes them.
 
 use super::arithmetic::out_of_range;
+use super::exact::{self, Numbers};
 use super::kernel::{Argument, array, map, rowwise};
 use super::operand::{Kind, Operand, UNBOUNDED, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
-use crate::text::number::{self, Decimal, field_overflow};
+use crate::text::number::{self, Decimal, field_overflow, not_finite, overflows_numeric};
 use crate::text::read::{interval_from_arrow, parse_column, parse_scalar};
 use crate::text::write::column_text;
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array,
+    Int64Array, ListArray, PrimitiveArray,
+};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
@@ -19,6 +23,7 @@ use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use highwater_model::Numeric;
 use highwater_model::time::arithmetic::{date_from_timestamp, timestamp_from_date};
 use highwater_model::time::calendar::split_days;
 use highwater_model::time::{Clockface, MICROS_PER_DAY, Zone};
@@ -26,8 +31,7 @@ use std::sync::Arc;
 
 /// `CAST(expr AS target)` as PostgreSQL means it.
 ///
-/// A string literal is read at once. [`UNBOUNDED`], which is what DataFusion makes of `numeric`, leaves a numeric
-/// as it is.
+/// A string literal is read at once.
 ///
 /// # Errors
 /// 42846 when there is no such cast; those of reading a literal.
@@ -56,7 +60,7 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
     let (source, goal) = (operand.kind, Kind::of(target));
     if source == Kind::Unknown {
         return match operand.expr {
-            Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) if *target != UNBOUNDED => {
+            Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
                 let value = Expr::Literal(parse_scalar(&text, target, clock)?, metadata);
                 // A small bigint must not look like an integer that was written without quotes.
                 Ok(match target {
@@ -76,9 +80,6 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
     }
     if from == *target {
         return Ok(operand.expr);
-    }
-    if *target == UNBOUNDED && (source.is_integer() || source == Kind::Numeric) {
-        return Ok(operand.into_numeric().expr);
     }
     let plain = |expr: Expr| Expr::Cast(Cast::new(Box::new(expr), target.clone()));
     if source == goal && !matches!(source, Kind::Numeric | Kind::Other | Kind::BigInt) {
@@ -106,6 +107,17 @@ pub fn cast_operand(operand: Operand, target: &DataType, clock: &Clockface) -> R
         }
         None => Ok(plain(operand.expr)),
     }
+}
+
+/// A number as another, one of which is [`UNBOUNDED`].
+pub fn number(operand: Operand, target: &DataType) -> Expr {
+    let source = operand.kind;
+    let operand = match source.arrow() {
+        Some(normal) => operand.widen(&normal),
+        None => operand,
+    };
+    // No number depends on zone or time.
+    fold(cast_function(target, source, Kind::of(target)).call(vec![operand.expr]), &Clockface::EPOCH)
 }
 
 /// Computes a cast of a literal number or text at once; one that fails is left to fail when it is executed.
@@ -204,6 +216,9 @@ impl ScalarUDFImpl for PgCast {
 /// PostgreSQL's: 22003 and 22008 when it does not fit, 22P02 and 22007 when it cannot be read.
 pub fn cast_value(value: &ColumnarValue, target: &DataType, clock: &Clockface) -> Result<ColumnarValue> {
     let from = value.data_type();
+    if from == *target {
+        return Ok(value.clone());
+    }
     let whole = |value: &ColumnarValue, f: &dyn Fn(&ArrayRef) -> Result<ArrayRef>| {
         rowwise(std::slice::from_ref(value), 1, |arrays, _| f(&arrays[0]))
     };
@@ -222,6 +237,14 @@ pub fn cast_value(value: &ColumnarValue, target: &DataType, clock: &Clockface) -
             parse_column(text.as_string::<i32>(), target, clock)
         }),
         (Other, Other) => whole(value, &|array| cast_list(array, target, clock)),
+        (Real, Numeric) if *target == UNBOUNDED => {
+            whole(value, &|array| any_numeric_from(array.as_primitive::<Float32Type>(), 6))
+        }
+        (Double, Numeric) if *target == UNBOUNDED => {
+            whole(value, &|array| any_numeric_from(array.as_primitive::<Float64Type>(), 15))
+        }
+        (source, Numeric) if *target == UNBOUNDED && source.is_number() => exact::map(value, 1, Ok),
+        (Numeric, _) if from == UNBOUNDED => whole(value, &|array| from_any_numeric(array, target)),
         (Real, Numeric) => map::<Float32Type, Decimal128Type>(&Argument::new(value)?, target, |x| {
             float_to_numeric(x.into(), 6, target)
         }),
@@ -404,9 +427,68 @@ fn float_to_numeric(x: f64, significant: usize, target: &DataType) -> Result<i12
     let (precision, scale) = digits(target)?;
     match number::decimal_of_float(x, significant) {
         Some(decimal) => number::fit(decimal, precision, scale),
-        None if x.is_nan() => Err(Error::unsupported("\"NaN\" in type numeric is not supported")),
-        None => Err(field_overflow(precision, scale)),
+        None if x.is_nan() => Err(not_finite("NaN")),
+        None => Err(field_overflow(precision.into(), scale.into())),
     }
+}
+
+fn any_numeric_from<T: ArrowPrimitiveType<Native: Into<f64>>>(
+    floats: &PrimitiveArray<T>,
+    significant: usize,
+) -> Result<ArrayRef> {
+    exact::column(floats.iter().map(|x| Ok(x.map(|x| Numeric::from_f64(x.into(), significant)))))
+}
+
+fn from_any_numeric(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
+    let numbers = Numbers::of(array)?;
+    let rows = 0..array.len();
+    Ok(match target {
+        DataType::Decimal128(precision, scale) => {
+            let fitting = |number: Numeric| match exact::fit(&number, (*precision).into(), (*scale).into())? {
+                Numeric::Finite(fitting) => i128::try_from(fitting.unscaled()).map_err(|_| overflows_numeric()),
+                other => Err(not_finite(&other.to_string())),
+            };
+            let values = rows.map(|row| numbers.get(row)?.map(fitting).transpose());
+            Arc::new(values.collect::<Result<Decimal128Array>>()?.with_data_type(target.clone()))
+        }
+        DataType::Float32 => {
+            let values =
+                rows.map(|row| numbers.get(row)?.map(|n| to_float(&n, "real", f64::from(f32::MAX))).transpose());
+            let values = values.map(|x| Ok(x?.map(|x| x as f32)));
+            Arc::new(values.collect::<Result<Float32Array>>()?)
+        }
+        DataType::Float64 => {
+            let values =
+                rows.map(|row| numbers.get(row)?.map(|n| to_float(&n, "double precision", f64::MAX)).transpose());
+            Arc::new(values.collect::<Result<Float64Array>>()?)
+        }
+        _ => {
+            let (min, max, name) = limits(target)?;
+            let integer = |number: Numeric| match number {
+                Numeric::NaN => Err(Error::unsupported(format!("cannot convert NaN to {name}"))),
+                infinite if infinite.is_infinite() => {
+                    Err(Error::unsupported(format!("cannot convert infinity to {name}")))
+                }
+                number => {
+                    let whole = number.to_integer().and_then(|n| i64::try_from(n).ok());
+                    whole.filter(|n| (min..=max).contains(n)).ok_or_else(|| out_of_range(name))
+                }
+            };
+            let values = rows.map(|row| numbers.get(row)?.map(integer).transpose());
+            // They are within the limits of the type.
+            arrow::compute::cast(&values.collect::<Result<Int64Array>>()?, target)?
+        }
+    })
+}
+
+/// The float nearest to a number, which must not be beyond all of them, nor become zero.
+fn to_float(number: &Numeric, name: &str, largest: f64) -> Result<f64> {
+    let float = number.to_f64();
+    let beyond = float.abs() > largest && !number.is_infinite();
+    if beyond || (float == 0.0 && number.signum() != 0) {
+        return Err(Error::new("22003", format!("\"{number}\" is out of range for type {name}")));
+    }
+    Ok(float)
 }
 
 fn numeric_to(value: &ColumnarValue, from: &DataType, target: &DataType) -> Result<ColumnarValue> {

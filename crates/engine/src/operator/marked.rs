@@ -6,8 +6,9 @@
 //! values are equal texts; [`order_key`] is what is compared where order differs from that of the text.
 
 use super::cast::plan_cast;
+use super::exact;
 use super::kernel::rowwise;
-use super::operand::{Kind, type_name};
+use super::operand::{Kind, UNBOUNDED, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::function::json as functions;
@@ -44,7 +45,7 @@ pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
 
 /// As [`marked`], of a field.
 pub fn marked_field(field: &Field) -> Option<ColumnType> {
-    field_type(field).filter(|t| type_mark(t).is_some())
+    field_type(field).filter(|t| type_mark(t).is_some() && !matches!(t, ColumnType::AnyNumeric(_)))
 }
 
 /// Characters of the longest `char(n)`.
@@ -69,6 +70,10 @@ pub fn is_untyped(expr: &Expr) -> bool {
 /// # Errors
 /// 42846 when there is no such cast; those of reading a literal.
 pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &Clockface) -> Result<Expr> {
+    if let Some(ColumnType::AnyNumeric(Some(digits))) = field_type(target) {
+        let number = plan_marked_cast(expr, &typed_field("", &ColumnType::AnyNumeric(None)), schema, clock)?;
+        return Ok(exact::fitted(number, digits));
+    }
     let to = marked_field(target);
     if to.is_none() && marked(&expr, schema).is_none() {
         return plan_cast(expr, target.data_type(), schema, clock);
@@ -85,6 +90,10 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
 /// # Errors
 /// As [`plan_marked_cast`]; 22001 when a value is too long.
 pub fn assign(expr: Expr, to: &ColumnType, schema: &DFSchema, clock: &Clockface) -> Result<Expr> {
+    if matches!(to, ColumnType::AnyNumeric(_)) {
+        // A number is rounded, as by a cast.
+        return plan_marked_cast(expr, &typed_field("", to), schema, clock);
+    }
     convert(expr, to, How::Assignment, schema, clock)
 }
 
@@ -139,10 +148,13 @@ fn convert(expr: Expr, to: &ColumnType, how: How, schema: &DFSchema, clock: &Clo
             let text = call(from, T::Text, How::Scalar("boolean"), expr);
             plan_cast(text, &DataType::Boolean, schema, clock)
         }
-        (T::Jsonb, T::SmallInt | T::Integer | T::BigInt | T::Real | T::Double | T::Numeric { .. }) => {
+        (
+            T::Jsonb,
+            T::SmallInt | T::Integer | T::BigInt | T::Real | T::Double | T::Numeric { .. } | T::AnyNumeric(None),
+        ) => {
             let text = call(from, T::Text, How::Scalar(number_name(to)), expr);
             let number = match to {
-                T::SmallInt | T::Integer | T::BigInt => plan_cast(text, &DataType::Decimal128(38, 16), schema, clock)?,
+                T::SmallInt | T::Integer | T::BigInt => plan_cast(text, &UNBOUNDED, schema, clock)?,
                 _ => text,
             };
             plan_cast(number, &arrow_type(to), schema, clock)

@@ -2,6 +2,7 @@
 
 use super::arithmetic::{Op, Operator as PgOperator};
 use super::cast::{cast_operand, plan_cast};
+use super::keys::{as_taken, key_of_number, settle_arguments, settle_keys, settle_subquery, sorted};
 use super::marked::{has_order_key, is_untyped, mark, marked, marked_field, order_key, plan_marked_cast};
 use super::named;
 use super::operand::{Kind, Operand, retype_literal, type_name};
@@ -17,7 +18,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{Between, Cast, InList, NullTreatment, Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr::{
+    Between, Cast, InList, InSubquery, NullTreatment, Placeholder, ScalarFunction, SetComparison,
+};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -121,9 +124,12 @@ impl PgMeaning {
                 return Ok(Transformed::yes(Expr::GroupingSet(set)));
             }
             let name = names.save(&expr);
-            let rewritten = self.rewrite(expr, &schema, retype)?;
+            let mut rewritten = self.rewrite(expr, &schema, retype)?;
             if sort && let Some(of) = marked(&rewritten.data, &schema) {
                 return Ok(rewritten.update_data(|expr| order_key(expr, &of)));
+            }
+            if sort {
+                rewritten = rewritten.map_data(|expr| Ok(key_of_number(expr, &schema)?))?;
             }
             if sort && Kind::of(&rewritten.data.get_type(&schema)?) == Kind::Interval {
                 // A month is 30 days here, which Arrow does not know.
@@ -131,7 +137,7 @@ impl PgMeaning {
             }
             Ok(rewritten.update_data(|expr| name.restore(expr)))
         })?
-        .map_data(|plan| plan.recompute_schema())
+        .map_data(|plan| Ok(settle_keys(plan.recompute_schema()?, &self.clock)?))
     }
 
     /// Rewrites one expression over `schema`.
@@ -182,6 +188,14 @@ impl PgMeaning {
                 Ok(if negated { !inside } else { inside })
             }
             Expr::InList(list) => self.in_list(list, schema),
+            Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
+                let (expr, subquery) = settle_subquery(*expr, schema, subquery, clock)?;
+                Ok(Expr::InSubquery(InSubquery { expr: Box::new(expr), subquery, negated }))
+            }
+            Expr::SetComparison(SetComparison { expr, subquery, op, quantifier }) => {
+                let (expr, subquery) = settle_subquery(*expr, schema, subquery, clock)?;
+                Ok(Expr::SetComparison(SetComparison { expr: Box::new(expr), subquery, op, quantifier }))
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let planned = self.compare(op, &left, &right, schema)?;
                 Ok(planned.unwrap_or(Expr::BinaryExpr(BinaryExpr { left, op, right })))
@@ -202,13 +216,15 @@ impl PgMeaning {
                 Ok(Expr::AggregateFunction(call))
             }
             Expr::AggregateFunction(mut call) if call.func.name() == "count" => {
+                settle_arguments(&mut call, schema, clock)?;
                 count_star(&mut call.params.args);
                 if let Some(filter) = &call.params.filter {
                     must_be_boolean("FILTER", filter, schema)?;
                 }
                 Ok(Expr::AggregateFunction(call))
             }
-            Expr::AggregateFunction(call) if call.params.filter.is_some() => {
+            Expr::AggregateFunction(mut call) => {
+                settle_arguments(&mut call, schema, clock)?;
                 if let Some(filter) = &call.params.filter {
                     must_be_boolean("FILTER", filter, schema)?;
                 }
@@ -218,6 +234,9 @@ impl PgMeaning {
                 if call.fun.name() == "count" {
                     count_star(&mut call.params.args);
                 }
+                let partition = std::mem::take(&mut call.params.partition_by).into_iter();
+                call.params.partition_by = partition.map(|key| key_of_number(key, schema)).collect::<Result<_>>()?;
+                call.params.order_by = sorted(std::mem::take(&mut call.params.order_by), schema)?;
                 for key in &mut call.params.order_by {
                     let kind = Kind::of(&key.expr.get_type(schema)?);
                     if kind == Kind::Interval {
@@ -282,6 +301,7 @@ impl PgMeaning {
                 } else if func.inner().is::<JsonFunction>() {
                     args = json::resolve(&func, args, schema, clock)?;
                 }
+                as_taken(&mut args, |types| func.coerce_types(types), schema, clock)?;
                 crate::function::text::check(func.name(), &args, schema)?;
                 if func.name().starts_with("regexp_") && args.len() > 1 {
                     args[1] = super::pattern::regex(std::mem::take(&mut args[1]));
@@ -297,28 +317,10 @@ impl PgMeaning {
 
     /// A call whose result has digits that its arguments tell.
     fn settle(&self, func: Arc<ScalarUDF>, args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
-        let digits = match (func.name(), args.as_slice()) {
-            ("round" | "trunc", [value, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => {
-                match value.get_type(schema)? {
-                    DataType::Decimal128(precision, scale) => {
-                        Some((precision as i8 - scale, (*places).clamp(0, 38) as i8))
-                    }
-                    _ => None,
-                }
-            }
-            // The seconds of a date are whole.
-            ("extract", [_, value]) if value.get_type(schema)? == DataType::Date32 => Some((19, 0)),
-            _ => None,
-        };
+        let whole = func.name() == "extract" && args[1].get_type(schema)? == DataType::Date32;
         let call = Expr::ScalarFunction(ScalarFunction { func, args });
-        match digits {
-            Some((whole, scale)) => {
-                let scale = scale.min(38 - whole.clamp(0, 37));
-                let precision = (whole + 1 + scale).clamp(1, 38) as u8;
-                plan_cast(call, &DataType::Decimal128(precision, scale), schema, &self.clock)
-            }
-            None => Ok(call),
-        }
+        // The seconds of a date are whole.
+        if whole { plan_cast(call, &DataType::Decimal128(20, 0), schema, &self.clock) } else { Ok(call) }
     }
 
     fn compare(&self, op: Operator, left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {

@@ -38,7 +38,7 @@ pub fn symbol(function: &str) -> Option<&'static str> {
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
     let pure = |name: &'static str, overloads: &[Overload]| function(name, Volatility::Immutable, overloads);
     let same = |types: &[DataType]| types[0].clone();
-    let negate = |call: &Call| negate(&call.args[0], call.out);
+    let negate = |call: &Call| negate(&call.args[0], call.out, call.rows);
     let unchanged = |call: &Call| Ok(call.args[0].clone());
     vec![
         pure(

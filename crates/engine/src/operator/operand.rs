@@ -1,11 +1,14 @@
 //! What an operand is: its PostgreSQL type, or a literal that still has none.
 
+use super::exact;
 use crate::error::{Error, Result};
-use crate::text::{number, parse_scalar};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
+use crate::text::number::{self, overflows_numeric};
+use crate::text::parse_scalar;
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use highwater_model::Numeric;
 use highwater_model::time::Clockface;
 use std::sync::Arc;
 
@@ -57,7 +60,9 @@ impl Kind {
             DataType::Int8 | DataType::Int16 | DataType::UInt8 => Kind::SmallInt,
             DataType::Int32 | DataType::UInt16 => Kind::Integer,
             DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Kind::BigInt,
-            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => Kind::Numeric,
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::LargeBinary => {
+                Kind::Numeric
+            }
             DataType::Float16 | DataType::Float32 => Kind::Real,
             DataType::Float64 => Kind::Double,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Text,
@@ -67,7 +72,7 @@ impl Kind {
             DataType::Timestamp(_, Some(_)) => Kind::Timestamptz,
             DataType::Interval(_) | DataType::Duration(_) => Kind::Interval,
             DataType::FixedSizeBinary(16) => Kind::Uuid,
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Kind::Bytea,
+            DataType::Binary | DataType::BinaryView => Kind::Bytea,
             DataType::Dictionary(_, value) => Kind::of(value),
             _ => Kind::Other,
         }
@@ -153,9 +158,29 @@ pub fn interval() -> DataType {
     DataType::Interval(IntervalUnit::MonthDayNano)
 }
 
-/// The type that `numeric` without digits has in a cast; it stands for a `numeric` whose digits follow from
-/// what is converted to it.
-pub const UNBOUNDED: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 16);
+/// The type of a `numeric` whose digits are those of each value: see [`super::exact`].
+pub const UNBOUNDED: DataType = DataType::LargeBinary;
+
+/// Whether it is the type of numbers.
+pub fn is_number(data_type: &DataType) -> bool {
+    Kind::of(data_type).is_number() || data_type.is_numeric()
+}
+
+/// Whether it is [`UNBOUNDED`], or a list of such numbers.
+pub fn is_unbounded(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => *item.data_type() == UNBOUNDED,
+        other => *other == UNBOUNDED,
+    }
+}
+
+/// What a function tells DataFusion that its arguments become. Of casts of numbers without bounds DataFusion knows
+/// nothing; they are left to [`super::keys::as_taken`].
+pub fn taken_as(types: &[DataType], taken: Vec<DataType>) -> Vec<DataType> {
+    let each =
+        |(from, to): (&DataType, DataType)| if is_unbounded(from) || is_unbounded(&to) { from.clone() } else { to };
+    types.iter().zip(taken).map(each).collect()
+}
 
 /// PostgreSQL's name of an Arrow type, for messages.
 pub fn type_name(data_type: &DataType) -> String {
@@ -198,8 +223,8 @@ impl Operand {
         let field = || Some(Arc::new(Field::new("", target.clone(), true)));
         let expr = match self.expr {
             Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
-                if Kind::of(target) == Kind::Numeric {
-                    return Ok(Operand::numeric(number::parse_decimal(text.as_bytes())?));
+                if matches!(target, DataType::Decimal128(..)) {
+                    return Operand::numeric(&number::parse_any_numeric(text.as_bytes())?);
                 }
                 Expr::Literal(parse_scalar(&text, target, clock)?, metadata)
             }
@@ -214,12 +239,16 @@ impl Operand {
     }
 
     /// A literal number with as many digits as it has.
-    pub fn numeric(value: number::Decimal) -> Operand {
-        let digits = value.mantissa.unsigned_abs().checked_ilog10().unwrap_or(0) as u8 + 1;
-        let scale = value.scale.clamp(0, 38) as i8;
-        let precision = digits.max(scale.unsigned_abs()).clamp(1, 38);
-        let value = ScalarValue::Decimal128(Some(value.mantissa), precision, scale);
-        Operand { data_type: value.data_type(), kind: Kind::Numeric, expr: Expr::Literal(value, None) }
+    fn numeric(value: &Numeric) -> Result<Operand> {
+        let digits = value.finite().map(|decimal| (decimal.precision().max(decimal.scale()), decimal));
+        let value = match digits {
+            Some((digits @ ..=38, decimal)) => {
+                let unscaled = i128::try_from(decimal.unscaled()).map_err(|_| overflows_numeric())?;
+                ScalarValue::Decimal128(Some(unscaled), digits as u8, decimal.scale() as i8)
+            }
+            _ => exact::scalar(value),
+        };
+        Ok(Operand { data_type: value.data_type(), kind: Kind::Numeric, expr: Expr::Literal(value, None) })
     }
 
     /// Whether it is a literal.
@@ -231,6 +260,10 @@ impl Operand {
     pub fn widen(self, target: &DataType) -> Operand {
         if self.data_type == *target {
             return self;
+        }
+        if [&self.data_type, target].contains(&&UNBOUNDED) {
+            let expr = super::cast::number(self, target);
+            return Operand { expr, kind: Kind::of(target), data_type: target.clone() };
         }
         let expr = match self.expr {
             Expr::Literal(value, metadata) => match value.cast_to(target) {
@@ -261,6 +294,9 @@ impl Operand {
 
     /// The operand as `numeric`.
     pub fn into_numeric(self) -> Operand {
+        if self.data_type == UNBOUNDED {
+            return self;
+        }
         let (precision, scale) = self.digits();
         self.widen(&DataType::Decimal128(precision, scale))
     }

@@ -2,10 +2,11 @@
 
 use super::arithmetic::{self, Op};
 use super::cast::plan_cast;
+use super::exact;
 use super::marked::{self, plan_marked_binary};
 use super::meaning::PgMeaning;
 use super::named;
-use super::operand::{Kind, Operand, interval, no_operator, timestamp, timestamptz, type_name};
+use super::operand::{Kind, Operand, UNBOUNDED, interval, no_operator, timestamp, timestamptz, type_name};
 use super::syntax::asked_of_state;
 use crate::error::{Error, Result};
 use crate::state::{accessor, value};
@@ -461,7 +462,10 @@ pub fn plan_comparison(
     }
     if l.is_number() && r.is_number() {
         let (left, right) = alike(left, right);
-        return Ok(Some(compare_numbers(op, left, right)));
+        return Ok(Some(match left.data_type {
+            UNBOUNDED => exact::compare(op, left.expr, right.expr),
+            _ => compare_numbers(op, left, right),
+        }));
     }
     if l.is_datetime() && r.is_datetime() && l != r {
         let target = if l.max(r) == Kind::Timestamptz { timestamptz() } else { timestamp() };
@@ -519,8 +523,12 @@ fn alike(left: Operand, right: Operand) -> (Operand, Operand) {
     }
     let ((p1, s1), (p2, s2)) = (left.digits(), right.digits());
     let scale = s1.max(s2);
-    let precision = (p1 as i8 - s1).max(p2 as i8 - s2).saturating_add(scale).clamp(1, 38) as u8;
-    let target = DataType::Decimal128(precision, scale);
+    let target = match (p1 as i8 - s1).max(p2 as i8 - s2).saturating_add(scale) {
+        digits @ ..=38 if ![&left, &right].iter().any(|operand| operand.data_type == UNBOUNDED) => {
+            DataType::Decimal128(digits.max(1) as u8, scale)
+        }
+        _ => UNBOUNDED,
+    };
     (left.widen(&target), right.widen(&target))
 }
 
@@ -528,6 +536,9 @@ fn alike(left: Operand, right: Operand) -> (Operand, Operand) {
 fn exactly(literal: &Operand, target: &DataType) -> Option<Operand> {
     let Expr::Literal(value, metadata) = &literal.expr else { return None };
     let kind = Kind::of(target);
+    if literal.data_type == UNBOUNDED || *target == UNBOUNDED {
+        return None;
+    }
     if !kind.is_number() || (kind == Kind::Real && literal.kind != Kind::Real) {
         // A real equals a numeric only after both have become double precision.
         return None;

@@ -17,10 +17,12 @@ use super::plan::{DISTINCT, NOT_DISTINCT};
 use super::precision::rewrite_precision;
 use crate::state::accessor;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
     TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowType,
 };
+use highwater_model::Numeric;
+use highwater_model::numeric::NumericError;
 use std::ops::ControlFlow;
 
 mod json;
@@ -125,6 +127,15 @@ fn rewrite(expr: &mut Expr) {
             if let Some(typed) = typed_interval(interval) {
                 *expr = typed;
             }
+        }
+        Expr::Value(value)
+            if let Value::Number(digits, _) = &value.value
+                && is_long(digits) =>
+        {
+            // DataFusion's literals have at most 38 digits.
+            let text = Box::new(Expr::value(Value::SingleQuotedString(digits.clone())));
+            let data_type = DataType::Numeric(ExactNumberInfo::None);
+            *expr = Expr::Cast { kind: CastKind::Cast, expr: text, data_type, array: false, format: None };
         }
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if is_negative_number(operand) => {
             *expr = without_sign(take(operand));
@@ -369,6 +380,14 @@ fn is_negative_number(expr: &Expr) -> bool {
         Expr::Nested(inner) => is_negative_number(inner),
         _ => false,
     }
+}
+
+/// Whether a number has more digits than fit 128 bits.
+fn is_long(number: &str) -> bool {
+    let number = Numeric::parse(number.as_bytes());
+    let digits = |number: &Numeric| number.finite().map_or(0, |number| number.precision().max(number.scale()));
+    // What is no number is left to those who can say why.
+    number.map_or_else(|e| e == NumericError::Overflow, |number| digits(&number) > 38)
 }
 
 /// What a minus sign stands before.

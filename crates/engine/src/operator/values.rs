@@ -1,12 +1,12 @@
 //! The types of VALUES, settled for all its rows before it is planned.
 //!
 //! ```text
-//! VALUES (1), (2.5), (NULL)      VALUES (1::numeric(11,1)), (2.5::numeric(11,1)), (NULL::numeric(11,1))
+//! VALUES (1), (2.5), (NULL)      VALUES (1::numeric), (2.5::numeric), (NULL::numeric)
 //! ```
 //!
 //! DataFusion settles them too, but by its own rules: an integer would be a `bigint`, and text beside a date text.
 
-use super::operand::{Kind, UNBOUNDED};
+use super::operand::Kind;
 use crate::error::Result;
 use crate::function::common::common_type;
 use arrow::datatypes::DataType;
@@ -80,17 +80,12 @@ impl Settler<'_> {
         let types: Option<Vec<DataType>> = rows.iter().map(|row| (self.type_of)(&row.content[column])).collect();
         let Some(types) = types else { return Ok(()) };
         let unknown = types.iter().all(|t| Kind::of(t) == Kind::Unknown);
-        let common = match common_type(&types, "VALUES", false)? {
-            // Which stands for digits that are not settled yet.
-            UNBOUNDED => DataType::Decimal128(37, 16),
-            common => common,
-        };
+        let common = common_type(&types, "VALUES", false)?;
         let Some(target) = sql_type(&common) else { return Ok(()) };
         for (row, data_type) in rows.iter_mut().zip(&types) {
             let cell = &mut row.content[column];
             let is_text = unknown && !matches!(cell, Expr::Value(value) if value.value == Value::Null);
-            // A cast to numeric does not say how many digits there are.
-            let settled = *data_type == common && Kind::of(&common) != Kind::Numeric;
+            let settled = *data_type == common;
             if is_text || (settled && !matches!(cell, Expr::Value(_) | Expr::UnaryOp { .. })) {
                 continue;
             }

@@ -5,7 +5,7 @@
 
 use super::value::summary::{Method, Statistics};
 use super::value::{Kind, State, States};
-use crate::operator::operand::type_name;
+use crate::operator::operand::{is_number, taken_as, type_name};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, Float64Type, TimeUnit};
@@ -38,8 +38,8 @@ impl Type {
     fn fits(self, data_type: &DataType) -> bool {
         match self {
             _ if data_type.is_null() => true,
-            Type::Double | Type::BigInt => data_type.is_numeric() || is_text(data_type),
-            Type::Doubles => matches!(data_type, DataType::List(item) if item.data_type().is_numeric()),
+            Type::Double | Type::BigInt => is_number(data_type) || is_text(data_type),
+            Type::Doubles => matches!(data_type, DataType::List(item) if is_number(item.data_type())),
             Type::Text => is_text(data_type),
             Type::Time => matches!(data_type, DataType::Timestamp(..)),
         }
@@ -353,7 +353,8 @@ impl ScalarUDFImpl for Accessor {
         let Ok(overload) = self.choose(types) else { return Ok(types.to_vec()) };
         let others = overload.takes.iter().map(|t| t.arrow()).take(types.len() - 1);
         let state = std::iter::once(overload.kind.data_type());
-        Ok(if overload.state_last { others.chain(state).collect() } else { state.chain(others).collect() })
+        let taken = if overload.state_last { others.chain(state).collect() } else { state.chain(others).collect() };
+        Ok(taken_as(types, taken))
     }
 
     fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {

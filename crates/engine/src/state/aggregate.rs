@@ -22,7 +22,7 @@ use super::value::tdigest::TDigest;
 use super::value::uddsketch::{self, UddSketch};
 use super::value::{Kind, State, States, column};
 use crate::Error;
-use crate::operator::operand::type_name;
+use crate::operator::operand::{is_number, taken_as, type_name};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
@@ -94,7 +94,7 @@ struct StateAggregate {
 impl StateAggregate {
     /// The types that arguments of these types are taken as; `None` when they are not.
     fn takes(&self, types: &[DataType]) -> Option<Vec<DataType>> {
-        let number = |t: &DataType| (t.is_numeric() || t.is_null()).then_some(DataType::Float64);
+        let number = |t: &DataType| (is_number(t) || t.is_null()).then_some(DataType::Float64);
         let count = |t: &DataType| (t.is_integer() || t.is_null()).then_some(DataType::Int64);
         match (self.from, types) {
             (From::HyperLogLog, [buckets, value]) => Some(vec![count(buckets)?, hashed_as(value)?]),
@@ -148,7 +148,7 @@ impl AggregateUDFImpl for StateAggregate {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         // DataFusion would put the error into words of its own; the one of `return_type` it passes on.
-        Ok(self.takes(types).unwrap_or_else(|| types.to_vec()))
+        Ok(self.takes(types).map_or_else(|| types.to_vec(), |taken| taken_as(types, taken)))
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {

@@ -4,7 +4,7 @@ use super::points::time_type;
 use super::value::candlestick::Candlestick;
 use super::value::{Kind, State, column};
 use crate::Error;
-use crate::operator::operand::type_name;
+use crate::operator::operand::{is_number, taken_as, type_name};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use datafusion::error::Result;
@@ -23,7 +23,7 @@ struct OfCandlestick {
 
 fn takes(types: &[DataType]) -> Option<Vec<DataType>> {
     let [time, numbers @ ..] = types else { return None };
-    let numeric = numbers.len() == 5 && numbers.iter().all(|t| t.is_numeric() || t.is_null());
+    let numeric = numbers.len() == 5 && numbers.iter().all(|t| is_number(t) || t.is_null());
     let numbers = std::iter::repeat_n(DataType::Float64, 5);
     Some(std::iter::once(time_type(time)?).chain(numbers).collect()).filter(|_| numeric)
 }
@@ -39,7 +39,7 @@ impl ScalarUDFImpl for OfCandlestick {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         // DataFusion would put the error into words of its own; the one of `return_type` it passes on.
-        Ok(takes(types).unwrap_or_else(|| types.to_vec()))
+        Ok(takes(types).map_or_else(|| types.to_vec(), |taken| taken_as(types, taken)))
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {

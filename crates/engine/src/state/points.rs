@@ -4,7 +4,7 @@
 
 use super::value::series::{Between, Changes, Point, TimeWeight, in_order};
 use super::value::{Kind, State, column};
-use crate::operator::operand::type_name;
+use crate::operator::operand::{is_number, taken_as, type_name};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, TimestampMicrosecondType};
@@ -48,7 +48,7 @@ struct PointsAggregate {
 
 impl PointsAggregate {
     fn takes(&self, types: &[DataType]) -> Option<Vec<DataType>> {
-        let number = |t: &DataType| (t.is_numeric() || t.is_null()).then_some(DataType::Float64);
+        let number = |t: &DataType| (is_number(t) || t.is_null()).then_some(DataType::Float64);
         let text = |t: &DataType| {
             matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View).then_some(DataType::Utf8)
         };
@@ -71,7 +71,7 @@ impl AggregateUDFImpl for PointsAggregate {
 
     fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
         // DataFusion would put the error into words of its own; the one of `return_type` it passes on.
-        Ok(self.takes(types).unwrap_or_else(|| types.to_vec()))
+        Ok(self.takes(types).map_or_else(|| types.to_vec(), |taken| taken_as(types, taken)))
     }
 
     fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {

@@ -1,6 +1,8 @@
 //! Numbers from text and to text, as PostgreSQL reads and shows them.
 
 use crate::error::{Error, Result};
+use highwater_model::Numeric;
+use highwater_model::numeric::NumericError;
 
 /// A number as its decimal digits: `mantissa` · 10^−`scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,22 +182,12 @@ fn has_nonzero_digit(text: &[u8]) -> bool {
 /// Reads a `numeric` with as many digits after the point as are written.
 ///
 /// # Errors
-/// 22P02; 22003 when it has more than 38 digits; 0A000 for `NaN` and `Infinity`.
-pub fn parse_decimal(text: &[u8]) -> Result<Decimal> {
-    let (mut number, dropped) = read_decimal(text)?;
-    if number.mantissa == 0 {
-        number.scale = number.scale.clamp(0, 37);
-    }
-    while number.scale < 0 && number.mantissa.unsigned_abs() < POWERS[37].unsigned_abs() {
-        number = Decimal { mantissa: number.mantissa * 10, scale: number.scale + 1 };
-    }
-    if (dropped && number.scale < 1) || number.scale < 0 || number.mantissa.unsigned_abs() >= 10u128.pow(38) {
-        return Err(overflows_numeric());
-    }
-    if number.scale > 38 {
-        number = Decimal { mantissa: rescale(number, 38).ok_or_else(overflows_numeric)?, scale: 38 };
-    }
-    Ok(number)
+/// 22P02; 22003 when it has more digits than there may be.
+pub fn parse_any_numeric(text: &[u8]) -> Result<Numeric> {
+    Numeric::parse(trim(text)).map_err(|e| match e {
+        NumericError::Syntax => invalid_syntax("numeric", text),
+        other => other.into(),
+    })
 }
 
 /// Reads a `numeric(precision, scale)` as the integer that is kept for it, rounding half away from zero.
@@ -218,19 +210,19 @@ pub fn parse_numeric(text: &[u8], precision: u8, scale: i8) -> Result<i128> {
 pub fn fit(number: Decimal, precision: u8, scale: i8) -> Result<i128> {
     rescale(number, i32::from(scale))
         .filter(|m| m.unsigned_abs() < POWERS[usize::from(precision.min(38))].unsigned_abs())
-        .ok_or_else(|| field_overflow(precision, scale))
+        .ok_or_else(|| field_overflow(precision.into(), scale.into()))
 }
 
 /// 22003, as an assignment to a `numeric(precision, scale)` says it.
-pub fn field_overflow(precision: u8, scale: i8) -> Error {
-    let before = i32::from(precision) - i32::from(scale);
+pub fn field_overflow(precision: i32, scale: i32) -> Error {
+    let before = precision - scale;
     let limit = if before == 0 { "1".to_owned() } else { format!("10^{before}") };
     Error::new("22003", "numeric field overflow").detail(format!(
         "A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."
     ))
 }
 
-/// 22003: a `numeric` has more digits than Highwater keeps.
+/// 22003: a `numeric` has more digits than there may be.
 pub fn overflows_numeric() -> Error {
     Error::new("22003", "value overflows numeric format")
 }
@@ -309,10 +301,15 @@ fn not_numeric(text: &[u8], unsigned: &[u8]) -> Error {
         || unsigned.eq_ignore_ascii_case(b"infinity")
         || unsigned.eq_ignore_ascii_case(b"inf")
     {
-        return Error::unsupported(format!("\"{}\" in type numeric is not supported", String::from_utf8_lossy(text)))
-            .hint("Use double precision.");
+        return not_finite(&String::from_utf8_lossy(text));
     }
     invalid_syntax("numeric", text)
+}
+
+/// 0A000: a `numeric` whose digits have a limit is not NaN or infinite.
+pub fn not_finite(value: &str) -> Error {
+    Error::unsupported(format!("\"{value}\" in a numeric of at most 38 digits is not supported"))
+        .hint("Declare it numeric, without digits.")
 }
 
 /// The shortest decimal that reads as this float, or the 15 digits that PostgreSQL gives `float8::numeric`.
@@ -591,9 +588,6 @@ mod tests {
             error.detail.as_deref(),
             Some("A field with precision 5, scale 2 must round to an absolute value less than 10^3.")
         );
-        assert_eq!(parse_decimal(b"12.340"), Ok(Decimal { mantissa: 12340, scale: 3 }));
-        assert_eq!(parse_decimal(b"1e3"), Ok(Decimal { mantissa: 1000, scale: 0 }));
-        assert_eq!(parse_decimal(b"1.5e-3"), Ok(Decimal { mantissa: 15, scale: 4 }));
         assert_eq!(shown(|out| write_decimal(out, -5, 2)), "-0.05");
         assert_eq!(shown(|out| write_decimal(out, 12345, 2)), "123.45");
         assert_eq!(decimal_of_float(0.1, 15), Some(Decimal { mantissa: 1, scale: 1 }));

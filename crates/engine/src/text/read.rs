@@ -1,21 +1,24 @@
 //! Text input: PostgreSQL's text forms become Arrow columns.
 
 use super::network::Network;
-use super::number::{field_overflow, invalid_syntax, parse_double, parse_integer, parse_numeric, parse_real, trim};
+use super::number::{
+    field_overflow, invalid_syntax, parse_any_numeric, parse_double, parse_integer, parse_numeric, parse_real, trim,
+};
 use crate::error::{Error, Result};
 use crate::json;
+use crate::operator::exact::fit;
 use crate::state::value;
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
     FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
-    IntervalMonthDayNanoBuilder, ListArray, NullBufferBuilder, StringBuilder, Time64MicrosecondBuilder,
-    TimestampMicrosecondBuilder,
+    IntervalMonthDayNanoBuilder, LargeBinaryBuilder, ListArray, NullBufferBuilder, StringBuilder,
+    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use highwater_model::time::{Clockface, parse_date, parse_time, parse_timestamp, parse_timestamptz};
-use highwater_model::{ColumnType, Interval};
+use highwater_model::{ColumnType, Digits, Interval};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -36,6 +39,7 @@ enum Values {
     Double(Float64Builder),
     Numeric(Decimal128Builder, u8, i8),
     WideNumeric(Decimal256Builder, i8),
+    AnyNumeric(LargeBinaryBuilder, Option<Digits>),
     Text(StringBuilder),
     /// Text whose type says what it may be.
     Checked(StringBuilder, ColumnType),
@@ -70,6 +74,7 @@ macro_rules! for_each {
             Values::Double($builder) => $do,
             Values::Numeric($builder, ..) => $do,
             Values::WideNumeric($builder, _) => $do,
+            Values::AnyNumeric($builder, _) => $do,
             Values::Text($builder) | Values::Checked($builder, _) => $do,
             Values::Date($builder) => $do,
             Values::Time($builder) => $do,
@@ -105,6 +110,7 @@ impl ColumnReader {
             ColumnType::WideNumeric { scale } => {
                 Values::WideNumeric(Decimal256Builder::new().with_data_type(arrow), *scale)
             }
+            ColumnType::AnyNumeric(digits) => Values::AnyNumeric(LargeBinaryBuilder::new(), *digits),
             ColumnType::Text => Values::Text(StringBuilder::new()),
             ColumnType::Varchar(_)
             | ColumnType::Char(_)
@@ -173,7 +179,15 @@ impl ColumnReader {
                     76,
                     *scale,
                 );
-                builder.append_value(value.map_err(|_| field_overflow(76, *scale))?);
+                builder.append_value(value.map_err(|_| field_overflow(76, i32::from(*scale)))?);
+            }
+            Values::AnyNumeric(builder, digits) => {
+                let number = parse_any_numeric(text)?;
+                let number = match digits {
+                    Some(digits) => fit(&number, digits.precision, digits.scale)?,
+                    None => number,
+                };
+                builder.append_value(number.to_bytes());
             }
             Values::Interval(builder) => builder.append_value(interval_to_arrow(&Interval::parse(utf8(text)?)?)?),
             Values::Uuid(builder) => builder.append_value(parse_uuid(text)?)?,

@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array,
     FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
-    LargeStringArray, ListArray, StringArray, StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
-    UInt64Array,
+    LargeBinaryArray, LargeStringArray, ListArray, StringArray, StringViewArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
-use highwater_model::ColumnType;
 use highwater_model::time::{Zone, write_date, write_time, write_timestamp, write_timestamptz};
+use highwater_model::{ColumnType, Numeric};
 use highwater_store::schema::{field_type, typed_field};
 use std::io::Write;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ enum Values {
     Double(Float64Array),
     Numeric(Decimal128Array, i8),
     WideNumeric(Decimal256Array, i8),
+    AnyNumeric(LargeBinaryArray),
     Text(StringArray),
     /// `char(n)`, filled up with blanks to so many characters.
     Padded(StringArray, usize),
@@ -107,7 +108,8 @@ impl ColumnWriter {
             }
             DataType::FixedSizeBinary(16) => Values::Uuid(array.as_fixed_size_binary().clone()),
             DataType::Binary => Values::Bytea(array.as_binary().clone()),
-            DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            DataType::LargeBinary => Values::AnyNumeric(array.as_binary().clone()),
+            DataType::BinaryView | DataType::FixedSizeBinary(_) => {
                 Values::Bytea(cast(&DataType::Binary)?.as_binary().clone())
             }
             DataType::List(item) => {
@@ -169,6 +171,10 @@ impl ColumnWriter {
                     write_digits(out, &digits, *scale);
                 }
             }
+            Values::AnyNumeric(array) => match Numeric::from_bytes(array.value(row)) {
+                Some(number) => number.write(out),
+                None => unreachable!("segments and log have checksums, and all else is written by us"),
+            },
             Values::Text(array) => out.extend_from_slice(array.value(row).as_bytes()),
             Values::Padded(array, length) => {
                 let text = array.value(row);

@@ -142,7 +142,7 @@ fn take_number<'a>(sign: &str, digits: &str, column: &Column, number: &mut Strin
     let whole = digits.bytes().all(|b| b.is_ascii_digit());
     let fits = match column.column_type {
         ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => whole,
-        ColumnType::Real | ColumnType::Double | ColumnType::Numeric { .. } => true,
+        ColumnType::Real | ColumnType::Double | ColumnType::Numeric { .. } | ColumnType::AnyNumeric(_) => true,
         _ => false,
     };
     number.clear();

@@ -52,9 +52,9 @@ pub fn date_from(days: i32) -> Option<i32> {
 ///       12 345.678 9
 /// digits 1  2345 . 6789      base 10000, weight of the first = 1
 /// ```
-pub fn numeric(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i8) {
-    let fraction = usize::from(scale.max(0).unsigned_abs());
-    let appended = usize::from(scale.min(0).unsigned_abs());
+pub fn numeric(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i32) {
+    let fraction = scale.max(0).unsigned_abs() as usize;
+    let appended = scale.min(0).unsigned_abs() as usize;
     // Zeros on both sides make the point fall between two groups of four.
     let before_point = (digits.len() + appended).saturating_sub(fraction);
     let pad_left = (4 - before_point % 4) % 4 + fraction.saturating_sub(digits.len() + appended);
@@ -178,7 +178,7 @@ mod tests {
         let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = format!("{integer}{fraction}");
         let mut out = Vec::new();
-        numeric(&mut out, negative, digits.trim_start_matches('0').as_bytes(), fraction.len() as i8);
+        numeric(&mut out, negative, digits.trim_start_matches('0').as_bytes(), fraction.len() as i32);
         let back = numeric_from(&out).unwrap();
         assert_eq!(back, format!("{}{text}", if negative { "-" } else { "" }));
         out.chunks(2).map(|p| u16::from_be_bytes([p[0], p[1]])).collect()

@@ -100,7 +100,13 @@ fn element(value: &[u8], oid: u32, data_type: &DataType) -> Result<Parameter> {
                 nanoseconds,
             }))
         }
-        1700 => decimal(&binary::numeric_from(value).ok_or_else(incorrect)?),
+        1700 => {
+            let text = binary::numeric_from(value).ok_or_else(incorrect)?;
+            match data_type {
+                DataType::LargeBinary => parse_scalar(&text, data_type, &Clockface::EPOCH)?,
+                _ => decimal(&text),
+            }
+        }
         2950 => Parameter::FixedSizeBinary(16, Some(fixed::<16>(value)?.to_vec())),
         3802 => match value {
             [1, json @ ..] => utf8(json)?,
@@ -141,7 +147,9 @@ fn array(value: &[u8], data_type: &DataType) -> Result<Parameter> {
         return Err(incorrect());
     }
     let mut element_type = types::arrow_type(element_oid).unwrap_or(DataType::Utf8);
-    if element_oid == types::NUMERIC.oid {
+    if element_oid == types::NUMERIC.oid && *wanted == DataType::LargeBinary {
+        element_type = DataType::LargeBinary;
+    } else if element_oid == types::NUMERIC.oid {
         element_type = align_decimals(&mut elements);
     }
     let mut values = Vec::with_capacity(count);
@@ -304,6 +312,10 @@ mod tests {
         round_trip(Parameter::IntervalMonthDayNano(Some(interval)), 1186);
         round_trip(Parameter::FixedSizeBinary(16, Some(vec![7; 16])), 2950);
         round_trip(Parameter::Decimal128(Some(-1234567), 38, 2), 1700);
+        for text in ["NaN", "-Infinity", "-0.00001000", "1e400", "1.500"] {
+            let kept = highwater_model::Numeric::parse(text.as_bytes()).unwrap().to_bytes();
+            round_trip(Parameter::LargeBinary(Some(kept)), 1700);
+        }
         round_trip(Parameter::Decimal256(Some(i256::from_string(&"9".repeat(60)).unwrap()), 76, 3), 1700);
     }
 

@@ -14,16 +14,16 @@ use super::{binary, reply};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array,
     FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
-    ListArray, RecordBatch, StringArray, StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
-    UInt32Array,
+    LargeBinaryArray, ListArray, RecordBatch, StringArray, StringViewArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, IntervalUnit, SchemaRef, TimeUnit};
 use highwater::text::ColumnWriter;
 use highwater::{Error, Result};
-use highwater_model::Interval;
 use highwater_model::time::Zone;
+use highwater_model::{Interval, Numeric};
 use std::sync::Arc;
 
 /// How a value is written.
@@ -152,6 +152,7 @@ enum Cells {
     Float8(Float64Array),
     Decimal(Decimal128Array, i8),
     WideDecimal(Decimal256Array, i8),
+    Numeric(LargeBinaryArray),
     Text(StringArray),
     TextView(StringViewArray),
     Bytea(BinaryArray),
@@ -184,6 +185,7 @@ impl BinaryColumn {
             DataType::Float64 => Cells::Float8(array.as_primitive().clone()),
             DataType::Decimal128(_, scale) => Cells::Decimal(array.as_primitive().clone(), *scale),
             DataType::Decimal256(_, scale) => Cells::WideDecimal(array.as_primitive().clone(), *scale),
+            DataType::LargeBinary => Cells::Numeric(array.as_binary().clone()),
             DataType::Utf8 => Cells::Text(array.as_string().clone()),
             DataType::Utf8View => Cells::TextView(array.as_string_view().clone()),
             DataType::Binary => Cells::Bytea(array.as_binary().clone()),
@@ -255,11 +257,18 @@ impl BinaryColumn {
             Cells::Float8(a) => out.extend_from_slice(&a.value(row).to_be_bytes()),
             Cells::Decimal(a, scale) => {
                 let value = a.value(row);
-                binary::numeric(out, value < 0, binary::digits(value.unsigned_abs(), &mut [0; 40]), *scale);
+                let digits = &mut [0; 40];
+                binary::numeric(out, value < 0, binary::digits(value.unsigned_abs(), digits), (*scale).into());
             }
             Cells::WideDecimal(a, scale) => {
                 let (negative, digits) = wide_digits(a, row);
-                binary::numeric(out, negative, &digits, *scale);
+                binary::numeric(out, negative, &digits, (*scale).into());
+            }
+            Cells::Numeric(a) => {
+                let text = Numeric::from_bytes(a.value(row)).map(|number| number.to_string());
+                if let Some(bytes) = text.and_then(|text| numeric_binary(&text)) {
+                    out.extend_from_slice(&bytes);
+                }
             }
             Cells::Text(a) => self.write_string_binary(a.value(row), out),
             Cells::TextView(a) => self.write_string_binary(a.value(row), out),
@@ -431,6 +440,7 @@ fn canonical(data_type: &DataType, described: Described) -> DataType {
             T::List(Arc::clone(item))
         }
         T::Struct(fields) => T::Struct(fields.clone()),
+        T::LargeBinary => T::LargeBinary,
         T::Decimal256(_, scale) if described.element.oid == 1700 => T::Decimal256(76, *scale),
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale)
             if described.element.oid == 1700 =>
@@ -544,6 +554,13 @@ mod tests {
         let wide = Decimal256Array::from(vec![i256::from_i128(-1234567)]).with_precision_and_scale(60, 2).unwrap();
         check(wide, &["-12345.67"], &[bytes]);
         check_as(StringArray::from(vec!["-12345.67"]), Some("numeric"), &["-12345.67"], &[bytes]);
+        let kept =
+            ["-12345.67", "NaN", "-Infinity", "1.00"].map(|text| Numeric::parse(text.as_bytes()).unwrap().to_bytes());
+        check(
+            LargeBinaryArray::from_iter_values(&kept),
+            &["-12345.67", "NaN", "-Infinity", "1.00"],
+            &[bytes, &[0, 0, 0, 0, 0xc0, 0, 0, 0], &[0, 0, 0, 0, 0xf0, 0, 0, 0x20], &[0, 1, 0, 0, 0, 0, 0, 2, 0, 1]],
+        );
     }
 
     #[test]

@@ -159,6 +159,9 @@ impl Described {
             ColumnType::Inet => plain(INET),
             ColumnType::Cidr => plain(CIDR),
             ColumnType::Enum(kind) => Some(Described { enum_oids: (kind.id, kind.array_id), ..plain(ENUM)? }),
+            ColumnType::AnyNumeric(Some(digits)) => {
+                Some(Described { modifier: numeric_modifier(digits.precision, digits.scale), ..plain(NUMERIC)? })
+            }
             ColumnType::List(item) => Some(Described { is_array: true, ..Described::of_marked(item)? }),
             _ => None,
         }
@@ -178,13 +181,10 @@ impl Described {
             DataType::Decimal32(precision, scale)
             | DataType::Decimal64(precision, scale)
             | DataType::Decimal128(precision, scale) => {
-                Described { modifier: numeric_modifier(*precision, *scale), ..plain(NUMERIC) }
+                Described { modifier: numeric_modifier((*precision).into(), (*scale).into()), ..plain(NUMERIC) }
             }
-            DataType::Decimal256(_, _) => plain(NUMERIC),
-            DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(..=15 | 17..) => plain(BYTEA),
+            DataType::Decimal256(_, _) | DataType::LargeBinary => plain(NUMERIC),
+            DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(..=15 | 17..) => plain(BYTEA),
             DataType::FixedSizeBinary(16) => plain(UUID),
             DataType::Date32 | DataType::Date64 => plain(DATE),
             DataType::Time32(_) | DataType::Time64(_) => plain(TIME),
@@ -207,7 +207,7 @@ impl Described {
     }
 }
 
-fn numeric_modifier(precision: u8, scale: i8) -> i32 {
+fn numeric_modifier(precision: u16, scale: i16) -> i32 {
     ((i32::from(precision) << 16) | (i32::from(scale) & 0x7ff)) + 4
 }
 
@@ -275,6 +275,7 @@ mod tests {
         check(DataType::Float32, 700, 4, -1);
         check(DataType::Float64, 701, 8, -1);
         check(DataType::Decimal128(10, 2), 1700, -1, (10 << 16 | 2) + 4);
+        check(DataType::LargeBinary, 1700, -1, -1);
         check(DataType::Utf8, 25, -1, -1);
         check(DataType::Null, 25, -1, -1);
         check(DataType::FixedSizeBinary(16), 2950, 16, -1);

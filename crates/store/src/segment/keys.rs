@@ -11,7 +11,7 @@ use crate::schema::ROW_ID;
 use crate::unique::meetings;
 use crate::version::Scan;
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::UInt64Type;
+use arrow::datatypes::{DataType, UInt64Type};
 use highwater_model::{ColumnId, RangeSet};
 use std::sync::Arc;
 
@@ -127,11 +127,13 @@ impl Segment {
     ) -> Result<()> {
         let value = |id: ColumnId| key.iter().position(|k| *k == id).map(|i| values[i].slice(row, 1));
         let at = |id: ColumnId| value(id).and_then(|v| TimeValues::of(&v).get(0)).map(|t| (id, t));
+        // Equal numbers may have other bytes, which statistics would tell apart.
+        let exact = key.iter().zip(values).filter(|(_, array)| *array.data_type() != DataType::LargeBinary);
         let scan = Scan {
             columns: key.to_vec(),
             row_ids: true,
             times: time.and_then(at).map(|(id, t)| (id, RangeSet::from_times([t], 1))),
-            equals: key.iter().zip(values).map(|(id, array)| (*id, array.slice(row, 1))).collect(),
+            equals: exact.map(|(id, array)| (*id, array.slice(row, 1))).collect(),
         };
         for part in self.parts(&scan) {
             for batch in self.read(part, &scan, true, &RowIds::new())? {

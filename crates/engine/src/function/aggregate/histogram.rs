@@ -9,6 +9,7 @@
 
 use super::super::math::bucket_of;
 use crate::error::Error;
+use crate::operator::operand::{is_number, taken_as};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int32Type};
 use datafusion::common::ScalarValue;
@@ -101,13 +102,14 @@ impl AggregateUDFImpl for Histogram {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let numbers = |t: &DataType| t.is_numeric() || t.is_null();
+        let numbers = |t: &DataType| is_number(t) || t.is_null();
         if types.len() != 4 || !types.iter().all(numbers) {
             let names: Vec<String> = types.iter().map(crate::operator::operand::type_name).collect();
             let message = format!("function histogram({}) does not exist", names.join(", "));
             return Err(Error::new("42883", message).into());
         }
-        Ok(vec![DataType::Float64, DataType::Float64, DataType::Float64, DataType::Int32])
+        let taken = vec![DataType::Float64, DataType::Float64, DataType::Float64, DataType::Int32];
+        Ok(taken_as(types, taken))
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {

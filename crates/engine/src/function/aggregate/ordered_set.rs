@@ -7,7 +7,7 @@
 //! ```
 
 use crate::error::Error;
-use crate::operator::operand::{Kind, interval};
+use crate::operator::operand::{Kind, interval, taken_as};
 use crate::text::read::{interval_from_arrow, interval_to_arrow};
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions, make_comparator, new_null_array,
@@ -20,6 +20,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, Volatility};
+use highwater_store::schema::comparable;
 use std::sync::Arc;
 
 /// `percentile_cont(fraction) WITHIN GROUP (ORDER BY double precision or interval)`
@@ -101,12 +102,13 @@ impl AggregateUDFImpl for OrderedSet {
             (What::Cont, _) => return Err(wrong().into()),
             _ => types[0].clone(),
         };
-        Ok(match (self.what, types) {
+        let taken = match (self.what, types) {
             (What::Mode, [_]) => vec![value],
             (What::Cont | What::Disc, [_, fraction]) if is_list(fraction) => vec![value, list_of(&DataType::Float64)],
             (What::Cont | What::Disc, [_, _]) => vec![value, DataType::Float64],
             _ => return Err(wrong().into()),
-        })
+        };
+        Ok(taken_as(types, taken))
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -264,7 +266,8 @@ impl Values {
         if sorted.is_empty() {
             return ScalarValue::try_from(&self.value_type);
         }
-        let compare = make_comparator(sorted, sorted, SortOptions::default())?;
+        let keys = comparable(sorted);
+        let compare = make_comparator(&keys, &keys, SortOptions::default())?;
         let (mut best, mut longest, mut start) = (0, 0, 0);
         for row in 1..=sorted.len() {
             if row == sorted.len() || compare(start, row).is_ne() {

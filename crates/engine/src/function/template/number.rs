@@ -3,13 +3,14 @@
 use super::ordinal;
 use crate::error::{Error, Result};
 use crate::function::define::Call;
+use crate::operator::exact::{self, Numbers};
 use crate::operator::kernel::rowwise;
-use crate::text::number::{self, Decimal, POWERS};
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use crate::text::number;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::logical_expr::ColumnarValue;
+use highwater_model::Numeric;
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// A number template, read.
 #[derive(Debug, Default)]
@@ -244,35 +245,27 @@ fn digits_of(values: &ArrayRef, row: usize, decimals: usize) -> Option<(bool, St
             (x < 0.0, whole.to_owned(), fraction.to_owned())
         })
     };
-    let exact = |mantissa: i128, scale: i32| {
-        let rounded = number::rescale(Decimal { mantissa, scale }, decimals as i32)?;
-        let text = format!("{:0width$}", rounded.unsigned_abs(), width = decimals + 1);
-        let (whole, fraction) = text.split_at(text.len() - decimals);
-        Some((rounded < 0, whole.to_owned(), fraction.to_owned()))
-    };
     match values.data_type() {
-        DataType::Int16 => exact(values.as_primitive::<Int16Type>().value(row).into(), 0),
-        DataType::Int32 => exact(values.as_primitive::<Int32Type>().value(row).into(), 0),
-        DataType::Int64 => exact(values.as_primitive::<Int64Type>().value(row).into(), 0),
         DataType::Float32 => float(values.as_primitive::<Float32Type>().value(row).into()),
         DataType::Float64 => float(values.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, scale) => exact(values.as_primitive::<Decimal128Type>().value(row), i32::from(*scale)),
-        _ => None,
+        _ => {
+            let number = Numbers::of(values).ok()?.get(row).ok()??.round(decimals as i32).ok()?;
+            number.finite()?;
+            let text = number.abs().to_string();
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            Some((number.signum() < 0, whole.to_owned(), fraction.to_owned()))
+        }
     }
 }
 
 fn as_double(values: &ArrayRef, row: usize) -> f64 {
     match values.data_type() {
-        DataType::Int16 => values.as_primitive::<Int16Type>().value(row).into(),
-        DataType::Int32 => values.as_primitive::<Int32Type>().value(row).into(),
-        DataType::Int64 => values.as_primitive::<Int64Type>().value(row) as f64,
         DataType::Float32 => values.as_primitive::<Float32Type>().value(row).into(),
         DataType::Float64 => values.as_primitive::<Float64Type>().value(row),
-        DataType::Decimal128(_, scale) => {
-            let mantissa = values.as_primitive::<Decimal128Type>().value(row);
-            mantissa as f64 / POWERS[usize::from(scale.unsigned_abs())] as f64
+        _ => {
+            let number = Numbers::of(values).and_then(|numbers| numbers.get(row));
+            number.ok().flatten().map_or(f64::NAN, |number| number.to_f64())
         }
-        _ => f64::NAN,
     }
 }
 
@@ -280,16 +273,15 @@ fn as_double(values: &ArrayRef, row: usize) -> f64 {
 pub fn to_number(call: &Call) -> Result<ColumnarValue> {
     rowwise(call.args, call.rows, |arrays, rows| {
         let (texts, templates) = (arrays[0].as_string::<i32>(), arrays[1].as_string::<i32>());
-        let each = |row: usize| -> Result<Option<i128>> {
+        let each = |row: usize| -> Result<Option<Numeric>> {
             if texts.is_null(row) || templates.is_null(row) {
                 return Ok(None);
             }
             let negative = texts.value(row).contains(['-', '<']);
             let digits: String = texts.value(row).chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
-            let value = number::parse_numeric(digits.as_bytes(), 38, 16)?;
-            Ok(Some(if negative { -value } else { value }))
+            let value = number::parse_any_numeric(digits.as_bytes())?;
+            Ok(Some(if negative { value.negated() } else { value }))
         };
-        let values: Vec<Option<i128>> = (0..rows).map(each).collect::<Result<_>>()?;
-        Ok(Arc::new(Decimal128Array::from(values).with_data_type(call.out.clone())))
+        exact::column((0..rows).map(each))
     })
 }

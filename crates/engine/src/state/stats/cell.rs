@@ -1,9 +1,11 @@
 //! What one group has seen.
 
-use super::Kind;
+use super::{Kind, Needs};
 use crate::Error;
+use crate::operator::exact;
 use arrow::datatypes::i256;
 use datafusion::common::Result;
+use highwater_model::Numeric;
 
 /// What one group has seen of floats.
 #[derive(Clone, Copy, Debug)]
@@ -138,60 +140,112 @@ impl ExactCell {
         Ok(())
     }
 
-    /// An average, variance or deviation of numbers of `scale`, as an integer of scale `to`; `None` of too few rows.
-    pub fn ratio(&self, kind: Kind, scale: i8, to: i8) -> Result<Option<i128>, Error> {
-        if self.n == 0 {
-            return Ok(None);
-        }
-        let n = i256::from_i128(i128::from(self.n));
-        let power =
-            |exponent: i8| i256::from_i128(10).checked_pow(u32::from(exponent.unsigned_abs())).ok_or_else(overflow);
-        if kind == Kind::Avg {
-            let scaled = i256::from_i128(self.sum).checked_mul(power(to - scale)?).ok_or_else(overflow)?;
-            return rounded(scaled, n).and_then(|v| v.to_i128()).map(Some).ok_or_else(overflow);
-        }
-        let denominator = match kind {
-            Kind::VarPop | Kind::StddevPop => n,
-            _ if self.n > 1 => n - i256::ONE,
-            _ => return Ok(None),
-        };
-        // n·Σx² − (Σx)² is exact; only the last division, and a root, round.
-        let sum = i256::from_i128(self.sum);
-        let squares = n.checked_mul(self.sumsq).ok_or_else(overflow)?;
-        let spread = squares.checked_sub(sum.checked_mul(sum).ok_or_else(overflow)?).ok_or_else(overflow)?;
-        let divisor = n.checked_mul(denominator).ok_or_else(overflow)?;
-        let deviation = matches!(kind, Kind::StddevSamp | Kind::StddevPop);
-        let exponent = if deviation { 2 * to - 2 * scale } else { to - 2 * scale };
-        let value = match spread.checked_mul(power(exponent.max(0))?) {
-            Some(scaled) if exponent >= 0 => rounded(scaled, divisor),
-            _ => None,
-        };
-        let value = match (value, deviation) {
-            (Some(v), true) => v.to_i128().map(|v| v.isqrt()),
-            (Some(v), false) => v.to_i128(),
-            // Too many digits for 256 bits: a double has fewer than are lost.
-            (None, _) => {
-                let double = |v: i256| v.to_string().parse::<f64>().unwrap_or(f64::NAN);
-                let variance = double(spread) / double(divisor) / 10f64.powi(2 * i32::from(scale));
-                let value = if deviation { variance.sqrt() } else { variance };
-                let scaled = value * 10f64.powi(i32::from(to));
-                (scaled.abs() < 1e38).then_some(scaled.round() as i128)
-            }
-        };
-        value.map(Some).ok_or_else(overflow)
+    /// An average, variance or deviation of numbers of `scale`; `None` of too few rows.
+    pub fn finish(&self, kind: Kind, scale: i8) -> Result<Option<Numeric>, Error> {
+        let sum = exact::decimal(self.sum, scale)?;
+        let squares = Numeric::from_le_bytes(&self.sumsq.to_le_bytes(), 0)?;
+        let unit = exact::decimal(1, scale)?;
+        finish_exactly(kind, self.n, &sum, &squares.mul(&unit)?.mul(&unit)?)
     }
 }
 
-/// Division rounded half away from zero.
-fn rounded(a: i256, b: i256) -> Option<i256> {
-    let quotient = a.checked_div(b)?;
-    let rest = a.checked_rem(b)?;
-    let twice = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
-    if twice < b.wrapping_abs() {
-        return Some(quotient);
+/// What one group has seen of numerics without bounds.
+#[derive(Clone, Debug)]
+pub struct AnyCell {
+    pub n: i64,
+    pub sum: Numeric,
+    pub sumsq: Numeric,
+    pub min: Numeric,
+    pub max: Numeric,
+}
+
+impl Default for AnyCell {
+    fn default() -> Self {
+        AnyCell { n: 0, sum: Numeric::ZERO, sumsq: Numeric::ZERO, min: Numeric::NaN, max: Numeric::NegativeInfinity }
     }
-    let away = if (a < i256::ZERO) == (b < i256::ZERO) { i256::ONE } else { i256::MINUS_ONE };
-    quotient.checked_add(away)
+}
+
+impl AnyCell {
+    /// What is seen of one number.
+    ///
+    /// * `needs` – what it is asked for later.
+    pub fn add(&mut self, x: Numeric, needs: Needs) -> Result<(), Error> {
+        self.n += 1;
+        if needs.sum || needs.moments {
+            self.sum = self.sum.add(&x)?;
+        }
+        if needs.moments {
+            self.sumsq = self.sumsq.add(&x.mul(&x)?)?;
+        }
+        if needs.min && (self.n == 1 || x < self.min) {
+            self.min = x.clone();
+        }
+        if needs.max && (self.n == 1 || x > self.max) {
+            self.max = x;
+        }
+        Ok(())
+    }
+
+    pub fn merge(&mut self, other: &AnyCell) -> Result<(), Error> {
+        if other.n == 0 {
+            return Ok(());
+        }
+        if self.n == 0 {
+            *self = other.clone();
+            return Ok(());
+        }
+        self.n += other.n;
+        self.sum = self.sum.add(&other.sum)?;
+        self.sumsq = self.sumsq.add(&other.sumsq)?;
+        if other.min < self.min {
+            self.min = other.min.clone();
+        }
+        if other.max > self.max {
+            self.max = other.max.clone();
+        }
+        Ok(())
+    }
+
+    /// A finished value other than the count; `None` of too few rows.
+    pub fn finish(&self, kind: Kind) -> Result<Option<Numeric>, Error> {
+        if self.n == 0 {
+            return Ok(None);
+        }
+        match kind {
+            Kind::Sum => Ok(Some(self.sum.clone())),
+            Kind::Min => Ok(Some(self.min.clone())),
+            Kind::Max => Ok(Some(self.max.clone())),
+            _ => finish_exactly(kind, self.n, &self.sum, &self.sumsq),
+        }
+    }
+}
+
+/// An average, variance or deviation, with the digits that PostgreSQL gives it; `None` of too few rows.
+fn finish_exactly(kind: Kind, n: i64, sum: &Numeric, squares: &Numeric) -> Result<Option<Numeric>, Error> {
+    let count = Numeric::from(n);
+    let denominator = match kind {
+        _ if n == 0 => return Ok(None),
+        Kind::Avg => return Ok(Some(sum.div(&count)?)),
+        Kind::VarPop | Kind::StddevPop => count.mul(&count)?,
+        _ if n > 1 => count.mul(&Numeric::from(n - 1))?,
+        _ => return Ok(None),
+    };
+    if sum.finite().is_none() {
+        return Ok(Some(Numeric::NaN));
+    }
+    // n·Σx² − (Σx)² is exact; only the last division, and a root, round.
+    let spread = count.mul(squares)?.sub(&sum.mul(sum)?)?;
+    if spread.signum() <= 0 {
+        return Ok(Some(Numeric::ZERO));
+    }
+    let variance = spread.div(&denominator)?;
+    Ok(Some(match kind {
+        Kind::StddevSamp | Kind::StddevPop => {
+            let scale = variance.finite().map_or(0, |variance| variance.scale());
+            variance.sqrt_at(scale)?
+        }
+        _ => variance,
+    }))
 }
 
 fn overflow() -> Error {

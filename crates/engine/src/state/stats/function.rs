@@ -12,8 +12,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs,
     ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
-use highwater_store::schema::column_type;
-use std::collections::{HashSet, VecDeque};
+use highwater_store::schema::{column_type, comparable};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What a function takes and gives.
@@ -122,7 +122,7 @@ impl AggregateUDFImpl for StatsFunction {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let mut stats = self.accumulators(&args)?;
         stats.grow(1);
-        let distinct = args.is_distinct.then(HashSet::new);
+        let distinct = args.is_distinct.then(HashMap::new);
         Ok(Box::new(OneGroup { stats, mode: self.mode, distinct, window: None }))
     }
 
@@ -211,7 +211,8 @@ impl GroupsAccumulator for ManyGroups {
 struct OneGroup {
     stats: Stats,
     mode: Mode,
-    distinct: Option<HashSet<ScalarValue>>,
+    /// The values that came already; of equal numbers the first.
+    distinct: Option<HashMap<ScalarValue, ScalarValue>>,
     /// The rows in the frame, for a window that slides. Rows leave in the order in which they came, and the
     /// state is made anew from those that stay: floats, minima and maxima cannot be taken back exactly.
     window: Option<VecDeque<ArrayRef>>,
@@ -230,9 +231,16 @@ impl OneGroup {
 impl Accumulator for OneGroup {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         if let Some(seen) = &mut self.distinct {
-            let fresh: BooleanArray = (0..values[0].len())
-                .map(|i| Ok(Some(values[0].is_valid(i) && seen.insert(ScalarValue::try_from_array(&values[0], i)?))))
-                .collect::<Result<_>>()?;
+            let keys = comparable(&values[0]);
+            let mut is_fresh = |i: usize| {
+                let key = ScalarValue::try_from_array(&keys, i)?;
+                if key.is_null() || seen.contains_key(&key) {
+                    return Ok(Some(false));
+                }
+                seen.insert(key, ScalarValue::try_from_array(&values[0], i)?);
+                Ok(Some(true))
+            };
+            let fresh: BooleanArray = (0..values[0].len()).map(&mut is_fresh).collect::<Result<_>>()?;
             let fresh = arrow::compute::filter(&values[0], &fresh)?;
             return self.add(&[fresh]);
         }
@@ -278,7 +286,7 @@ impl Accumulator for OneGroup {
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         if let Some(seen) = &self.distinct {
             let item = self.stats.numbers.value_type();
-            let values: Vec<ScalarValue> = seen.iter().cloned().collect();
+            let values: Vec<ScalarValue> = seen.values().cloned().collect();
             return Ok(vec![ScalarValue::List(ScalarValue::new_list_nullable(&values, &item))]);
         }
         self.stats.arrays()?.iter().map(|a| ScalarValue::try_from_array(a, 0)).collect()
@@ -321,7 +329,7 @@ impl ScalarUDFImpl for FinalFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let stats = Stats::of_components(self.numbers, self.needs, &arrays);
+        let stats = Stats::of_components(self.numbers, self.needs, &arrays)?;
         Ok(ColumnarValue::Array(stats.finish(self.kind)?))
     }
 }

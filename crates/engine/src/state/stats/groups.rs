@@ -1,9 +1,10 @@
 //! What all groups of one column have seen, and the arrays that it is read from and written to.
 
-use super::cell::{ExactCell, FloatCell};
+use super::cell::{AnyCell, ExactCell, FloatCell};
 use super::numbers::Numbers;
 use super::{Kind, Needs};
 use crate::Error;
+use crate::operator::exact;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array,
     Float64Array, Int16Array, Int32Array, Int64Array,
@@ -13,6 +14,7 @@ use arrow::datatypes::{
 };
 use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
+use highwater_model::Numeric;
 use std::sync::Arc;
 
 /// The cells of all groups.
@@ -20,6 +22,7 @@ use std::sync::Arc;
 enum Cells {
     Float(Vec<FloatCell>),
     Exact(Vec<ExactCell>),
+    Any(Vec<AnyCell>),
 }
 
 /// The state of every group of one column.
@@ -33,17 +36,25 @@ pub struct Stats {
 impl Stats {
     /// No groups yet.
     pub fn new(numbers: Numbers, needs: Needs) -> Self {
-        let cells = if numbers.is_exact() { Cells::Exact(Vec::new()) } else { Cells::Float(Vec::new()) };
+        let cells = match numbers {
+            Numbers::AnyNumeric => Cells::Any(Vec::new()),
+            numbers if numbers.is_exact() => Cells::Exact(Vec::new()),
+            _ => Cells::Float(Vec::new()),
+        };
         Stats { numbers, needs, cells }
     }
 
     /// Groups that have seen what these components say.
-    pub fn of_components(numbers: Numbers, needs: Needs, arrays: &[ArrayRef]) -> Self {
-        let cells = match numbers.is_exact() {
-            false => Cells::Float(float_cells(arrays, numbers, needs)),
-            true => Cells::Exact(exact_cells(arrays, numbers, needs)),
+    ///
+    /// # Errors
+    /// XX001 when a number is damaged.
+    pub fn of_components(numbers: Numbers, needs: Needs, arrays: &[ArrayRef]) -> Result<Self> {
+        let cells = match numbers {
+            Numbers::AnyNumeric => Cells::Any(any_cells(arrays, needs)?),
+            numbers if numbers.is_exact() => Cells::Exact(exact_cells(arrays, numbers, needs)),
+            _ => Cells::Float(float_cells(arrays, numbers, needs)),
         };
-        Stats { numbers, needs, cells }
+        Ok(Stats { numbers, needs, cells })
     }
 
     /// No groups of the same.
@@ -56,6 +67,7 @@ impl Stats {
         match &mut self.cells {
             Cells::Float(cells) => cells.resize(groups.max(cells.len()), FloatCell::default()),
             Cells::Exact(cells) => cells.resize(groups.max(cells.len()), ExactCell::default()),
+            Cells::Any(cells) => cells.resize(groups.max(cells.len()), AnyCell::default()),
         }
     }
 
@@ -71,6 +83,16 @@ impl Stats {
                 cells[g].add(f64::from(x));
                 Ok(())
             }),
+            (Cells::Any(cells), _) => {
+                let numbers = exact::Numbers::of(values)?;
+                let counts = |row: usize| filter.is_none_or(|f| f.is_valid(row) && f.value(row));
+                for (row, group) in groups.iter().enumerate().filter(|(row, _)| counts(*row)) {
+                    if let Some(number) = numbers.get(row)? {
+                        cells[*group].add(number, self.needs)?;
+                    }
+                }
+                Ok(())
+            }
             (Cells::Exact(cells), Numbers::SmallInt) => {
                 each::<Int16Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
             }
@@ -104,6 +126,14 @@ impl Stats {
                     }
                 }
             }
+            Cells::Any(cells) => {
+                let other = any_cells(arrays, self.needs)?;
+                for (i, (group, cell)) in groups.iter().zip(&other).enumerate() {
+                    if kept(i) {
+                        cells[*group].merge(cell)?;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -113,6 +143,7 @@ impl Stats {
         let cells = match &mut self.cells {
             Cells::Float(cells) => Cells::Float(emit.take_needed(cells)),
             Cells::Exact(cells) => Cells::Exact(emit.take_needed(cells)),
+            Cells::Any(cells) => Cells::Any(emit.take_needed(cells)),
         };
         Stats { cells, ..*self }
     }
@@ -145,6 +176,15 @@ impl Stats {
                     arrays.push(Arc::new(squares.with_precision_and_scale(76, 2 * scale)?));
                 }
             }
+            Cells::Any(cells) => {
+                let known = |cell: &AnyCell, number: &Numeric| Ok((cell.n > 0).then(|| number.clone()));
+                if sum || moments {
+                    arrays.push(exact::column(cells.iter().map(|c| known(c, &c.sum)))?);
+                }
+                if moments {
+                    arrays.push(exact::column(cells.iter().map(|c| known(c, &c.sumsq)))?);
+                }
+            }
         }
         if min {
             arrays.push(self.finish(Kind::Min)?);
@@ -160,6 +200,8 @@ impl Stats {
         match &self.cells {
             Cells::Float(cells) => Ok(finish_floats(cells, kind, self.numbers)),
             Cells::Exact(cells) => finish_exact(cells, kind, self.numbers),
+            Cells::Any(cells) if kind == Kind::Count => Ok(Arc::new(cells.iter().map(|c| c.n).collect::<Int64Array>())),
+            Cells::Any(cells) => Ok(exact::column(cells.iter().map(|c| c.finish(kind)))?),
         }
     }
 
@@ -168,6 +210,8 @@ impl Stats {
         match &self.cells {
             Cells::Float(cells) => cells.capacity() * size_of::<FloatCell>(),
             Cells::Exact(cells) => cells.capacity() * size_of::<ExactCell>(),
+            // Four numbers, of which few have more than these digits.
+            Cells::Any(cells) => cells.capacity() * (size_of::<AnyCell>() + 4 * 32),
         }
     }
 }
@@ -254,6 +298,30 @@ fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<Exact
         .collect()
 }
 
+fn any_cells(arrays: &[ArrayRef], needs: Needs) -> Result<Vec<AnyCell>> {
+    let n = arrays[0].as_primitive::<Int64Type>();
+    let column = |name: &str| component(arrays, Numbers::AnyNumeric, needs, name).map(exact::Numbers::of).transpose();
+    let (sums, squares, least, most) = (column("sum")?, column("sumsq")?, column("min")?, column("max")?);
+    let number = |column: &Option<exact::Numbers>, row: usize| match column {
+        Some(column) => Ok(column.get(row)?.unwrap_or(Numeric::ZERO)),
+        None => Ok::<_, Error>(Numeric::ZERO),
+    };
+    let mut cells = Vec::with_capacity(n.len());
+    for row in 0..n.len() {
+        cells.push(match n.is_valid(row) && n.value(row) > 0 {
+            false => AnyCell::default(),
+            true => AnyCell {
+                n: n.value(row),
+                sum: number(&sums, row)?,
+                sumsq: number(&squares, row)?,
+                min: number(&least, row)?,
+                max: number(&most, row)?,
+            },
+        });
+    }
+    Ok(cells)
+}
+
 fn finish_floats(cells: &[FloatCell], kind: Kind, numbers: Numbers) -> ArrayRef {
     if kind == Kind::Count {
         return Arc::new(cells.iter().map(|c| c.n).collect::<Int64Array>());
@@ -289,11 +357,6 @@ fn finish_exact(cells: &[ExactCell], kind: Kind, numbers: Numbers) -> Result<Arr
         Kind::Sum => whole(|c| c.sum),
         Kind::Min => whole(|c| c.min),
         Kind::Max => whole(|c| c.max),
-        _ => {
-            let DataType::Decimal128(p, s) = numbers.finished_type(kind) else { unreachable!("averages are numeric") };
-            let values: Decimal128Array =
-                cells.iter().map(|c| c.ratio(kind, scale, s)).collect::<Result<Vec<_>, Error>>()?.into_iter().collect();
-            Ok(Arc::new(values.with_precision_and_scale(p, s)?))
-        }
+        _ => Ok(exact::column(cells.iter().map(|c| c.finish(kind, scale)))?),
     }
 }

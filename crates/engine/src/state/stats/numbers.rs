@@ -1,10 +1,8 @@
 //! What numbers a state is of, and the types of its components and of what is finished from it.
 
 use super::{Kind, Needs};
+use crate::operator::operand::UNBOUNDED;
 use arrow::datatypes::DataType;
-
-/// Digits after the point of an average or deviation of exact numbers.
-const AVERAGE_SCALE: i8 = crate::types::FREE_SCALE;
 
 /// What kind of numbers a state is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +13,8 @@ pub enum Numbers {
     Integer,
     BigInt,
     Numeric(i8),
+    /// `numeric` without bounds.
+    AnyNumeric,
 }
 
 impl Numbers {
@@ -26,6 +26,7 @@ impl Numbers {
             DataType::Int32 => Numbers::Integer,
             DataType::Int64 => Numbers::BigInt,
             DataType::Decimal128(_, scale) => Numbers::Numeric(*scale),
+            &UNBOUNDED => Numbers::AnyNumeric,
             _ => return None,
         })
     }
@@ -49,6 +50,7 @@ impl Numbers {
             Numbers::Integer => DataType::Int32,
             Numbers::BigInt => DataType::Int64,
             Numbers::Numeric(scale) => DataType::Decimal128(38, scale),
+            Numbers::AnyNumeric => UNBOUNDED,
         }
     }
 
@@ -60,7 +62,7 @@ impl Numbers {
             (Kind::Sum, Numbers::BigInt) => DataType::Decimal128(38, 0),
             (Kind::Sum, _) => self.value_type(),
             (_, Numbers::Real | Numbers::Double) => DataType::Float64,
-            (_, _) => DataType::Decimal128(38, AVERAGE_SCALE.max(self.scale())),
+            (_, _) => UNBOUNDED,
         }
     }
 
@@ -68,7 +70,14 @@ impl Numbers {
     pub fn components(self, needs: Needs) -> Vec<(&'static str, DataType)> {
         let scale = self.scale();
         let mut components = vec![("n", DataType::Int64)];
-        if self.is_exact() {
+        if self == Numbers::AnyNumeric {
+            if needs.sum || needs.moments {
+                components.push(("sum", UNBOUNDED));
+            }
+            if needs.moments {
+                components.push(("sumsq", UNBOUNDED));
+            }
+        } else if self.is_exact() {
             if needs.sum || needs.moments {
                 components.push(("sum", DataType::Decimal128(38, scale)));
             }

@@ -16,6 +16,8 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType,
     TimestampMicrosecondType,
 };
+use highwater_model::Numeric;
+use highwater_model::numeric::key_of;
 
 /// Registers of a count for which no number was given.
 pub const DEFAULT_REGISTERS: i64 = 32_768;
@@ -252,10 +254,11 @@ pub fn hashed_as(data_type: &DataType) -> Option<DataType> {
         t if t.is_integer() && *t != DataType::UInt64 => DataType::Int64,
         DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => DataType::Utf8,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::Binary | DataType::BinaryView => DataType::Binary,
         DataType::Dictionary(_, value) => return hashed_as(value),
         DataType::Boolean
         | DataType::Decimal128(..)
+        | DataType::LargeBinary
         | DataType::Date32
         | DataType::Time64(_)
         | DataType::Timestamp(..)
@@ -295,16 +298,11 @@ pub fn hashes(values: &ArrayRef) -> Result<Vec<u64>> {
             rows.map(|row| xxh64(&[u8::from(values.value(row))])).collect()
         }
         DataType::Decimal128(_, scale) => {
-            let hash = |v: &i128| {
-                let (mut v, mut scale) = (*v, if *v == 0 { 0 } else { *scale });
-                while v != 0 && v % 10 == 0 {
-                    (v, scale) = (v / 10, scale - 1);
-                }
-                let mut bytes = v.to_le_bytes().to_vec();
-                bytes.push(scale as u8);
-                xxh64(&bytes)
-            };
-            values.as_primitive::<Decimal128Type>().values().iter().map(hash).collect()
+            values.as_primitive::<Decimal128Type>().values().iter().map(|v| decimal_hash(*v, *scale)).collect()
+        }
+        DataType::LargeBinary => {
+            let values = values.as_binary::<i64>();
+            rows.map(|row| number_hash(values.value(row))).collect()
         }
         DataType::Date32 => values.as_primitive::<Date32Type>().values().iter().map(|v| wide(i64::from(*v))).collect(),
         DataType::Time64(_) => {
@@ -323,6 +321,27 @@ pub fn hashes(values: &ArrayRef) -> Result<Vec<u64>> {
         }
         other => return Err(Error::internal(format!("a {other} is hashed"))),
     })
+}
+
+/// The hash of `unscaled` · 10^−`scale`.
+fn decimal_hash(unscaled: i128, scale: i8) -> u64 {
+    let (mut unscaled, mut scale) = (unscaled, if unscaled == 0 { 0 } else { scale });
+    while unscaled != 0 && unscaled % 10 == 0 {
+        (unscaled, scale) = (unscaled / 10, scale - 1);
+    }
+    let mut bytes = unscaled.to_le_bytes().to_vec();
+    bytes.push(scale as u8);
+    xxh64(&bytes)
+}
+
+/// The hash of a kept number: as that of a `Decimal128` where it is one.
+fn number_hash(bytes: &[u8]) -> u64 {
+    let number = Numeric::from_bytes(bytes).map(|number| number.trimmed());
+    let decimal = number.as_ref().and_then(Numeric::finite);
+    match decimal.map(|decimal| (i128::try_from(decimal.unscaled()), i8::try_from(decimal.scale()))) {
+        Some((Ok(unscaled), Ok(scale))) => decimal_hash(unscaled, scale),
+        _ => xxh64(key_of(bytes)),
+    }
 }
 
 /// XXH64 with seed 0, as <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md> specifies it.
