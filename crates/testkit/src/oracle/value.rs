@@ -4,6 +4,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
+use highwater_model::numeric::Numeric;
 use std::collections::BTreeMap;
 
 /// A value of a result. Times are numbers, a date in microseconds like the others.
@@ -84,6 +85,20 @@ pub fn rows(batches: &[RecordBatch]) -> Vec<Vec<Value>> {
     batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |i| row(batch, i))).collect()
 }
 
+/// A numeric without bounds, read from its text as a user does.
+fn numeric(bytes: &[u8]) -> Value {
+    let mut text = Vec::new();
+    Numeric::from_bytes(bytes).expect("a numeric in its own encoding").write(&mut text);
+    let text = String::from_utf8_lossy(&text);
+    let whole =
+        text.split_once('.').map_or(&*text, |(whole, rest)| if rest.bytes().all(|b| b == b'0') { whole } else { "" });
+    match (whole.parse(), text.parse()) {
+        (Ok(whole), _) => Value::Int(whole),
+        (_, Ok(real)) => Value::Real(real),
+        _ => Value::Text(text.into_owned()),
+    }
+}
+
 fn value(array: &dyn Array, i: usize) -> Value {
     if array.is_null(i) {
         return Value::Null;
@@ -96,6 +111,7 @@ fn value(array: &dyn Array, i: usize) -> Value {
         DataType::Boolean => Value::Bool(array.as_boolean().value(i)),
         DataType::Utf8 => Value::Text(array.as_string::<i32>().value(i).to_owned()),
         DataType::Utf8View => Value::Text(array.as_string_view().value(i).to_owned()),
+        DataType::LargeBinary => numeric(array.as_binary::<i64>().value(i)),
         DataType::Timestamp(..) => Value::Int(array.as_primitive::<TimestampMicrosecondType>().value(i).into()),
         DataType::Date32 => {
             Value::Int(i128::from(array.as_primitive::<Date32Type>().value(i)) * i128::from(super::calendar::DAY))
