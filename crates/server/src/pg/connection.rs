@@ -215,7 +215,7 @@ impl Connection<'_> {
     pub(super) async fn ready(&mut self) -> Result<(), Stop> {
         self.send_notices();
         for (name, value) in self.session.take_reported_settings() {
-            reply::parameter_status(&mut self.io.out, &name, &value);
+            reply::parameter_status(&mut self.io.out, name, &value);
         }
         reply::ready_for_query(&mut self.io.out, self.session.status());
         self.waiting = true;
