@@ -4,7 +4,7 @@
 
 use crate::Result;
 use crate::function::context::clockface;
-use crate::operator::{PgMeaning, PgPlanner, marked, plan_cast, rewrite_syntax};
+use crate::operator::{PgMeaning, PgPlanner, marked, plan_cast, rewrite_syntax, tell_apart};
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::execution::session_state::SessionState;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 /// Brings a statement or expression into the form that is planned.
 pub fn prepare<T: VisitMut>(statement: &mut T) {
+    tell_apart(statement);
     rewrite_syntax(statement);
 }
 

@@ -12,6 +12,7 @@
 //! way becomes a scalar function with a vectorised kernel (`arithmetic`, `time`, `cast`); where DataFusion's
 //! operator means the same it is kept, so that its optimizer knows it.
 
+mod apart;
 pub mod arithmetic;
 pub mod cast;
 pub mod clauses;
@@ -31,6 +32,7 @@ mod time;
 pub mod union;
 pub mod values;
 
+pub use apart::{apart, tell_apart};
 pub use cast::plan_cast;
 pub use meaning::PgMeaning;
 pub use plan::PgPlanner;
