@@ -10,13 +10,12 @@ thread alone makes appends of 256 bytes durable, one by one.
 import argparse
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 
 from figures import fdatasync_rate
-from round_trip import PROGRAMS, Wire, highwater, postgresql, query
+from round_trip import PROGRAMS, Wire, both, query
 
 TABLE = "CREATE TABLE measured (time timestamptz NOT NULL, sensor integer NOT NULL, value double precision)"
 INSERT = "INSERT INTO measured VALUES (now(), 1, 20.5);\n"
@@ -39,36 +38,27 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4, help="for each figure")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="highwater-inserts-", dir=args.directory) as directory:
+    with tempfile.TemporaryDirectory(prefix="highwater-inserts-", dir=args.directory) as directory, both(args.server, directory) as ports:
         script = pathlib.Path(directory, "insert.sql")
         script.write_text(INSERT)
-        servers = []
-        try:
-            servers.append(highwater(args.server, directory))
-            servers.append(postgresql(directory))
-            for (_, port), for_time in zip(servers, FOR_TIME):
-                wire = Wire(port)
-                wire.ask(query(TABLE))
-                wire.ask(query(for_time))
-            print("| clients | Highwater | of fdatasync | PostgreSQL 15 | of fdatasync | ratio | fdatasync alone |")
-            print("|--:|--:|--:|--:|--:|--:|--:|")
-            for clients in args.clients:
-                syncs = [fdatasync_rate(pathlib.Path(directory), args.seconds / 4)]
-                rates = []
-                for _, port in servers:
-                    rates.append(rate(port, script, clients, args.seconds))
-                    syncs.append(fdatasync_rate(pathlib.Path(directory), args.seconds / 4))
-                ours, theirs = rates
-                sync = sum(syncs) / len(syncs)
-                print(
-                    f"| {clients} | {ours:,.0f} /s | {ours / sync:.2f} | {theirs:,.0f} /s | {theirs / sync:.2f} | {ours / theirs:.2f} | {sync:,.0f} /s |",
-                    flush=True,
-                )
-        finally:
-            for process, _ in servers:
-                # PostgreSQL waits for its clients when it is told to terminate, but not when it is interrupted.
-                process.send_signal(signal.SIGINT)
-                process.wait()
+        for port, for_time in zip(ports, FOR_TIME):
+            wire = Wire(port)
+            wire.ask(query(TABLE))
+            wire.ask(query(for_time))
+        print("| clients | Highwater | of fdatasync | PostgreSQL 15 | of fdatasync | ratio | fdatasync alone |")
+        print("|--:|--:|--:|--:|--:|--:|--:|")
+        for clients in args.clients:
+            syncs = [fdatasync_rate(pathlib.Path(directory), args.seconds / 4)]
+            rates = []
+            for port in ports:
+                rates.append(rate(port, script, clients, args.seconds))
+                syncs.append(fdatasync_rate(pathlib.Path(directory), args.seconds / 4))
+            ours, theirs = rates
+            sync = sum(syncs) / len(syncs)
+            print(
+                f"| {clients} | {ours:,.0f} /s | {ours / sync:.2f} | {theirs:,.0f} /s | {theirs / sync:.2f} | {ours / theirs:.2f} | {sync:,.0f} /s |",
+                flush=True,
+            )
     return 0
 
 

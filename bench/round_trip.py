@@ -10,6 +10,7 @@ Needs nothing but Python and PostgreSQL's programs, which are looked for in HIGH
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import pwd
@@ -102,6 +103,21 @@ def postgresql(directory: str) -> tuple[subprocess.Popen, int]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"), port
 
 
+@contextlib.contextmanager
+def both(program: str, directory: str):
+    """The ports of Highwater and of PostgreSQL, both started on new directories and stopped in the end."""
+    servers = []
+    try:
+        servers.append(highwater(program, directory))
+        servers.append(postgresql(directory))
+        yield [port for _, port in servers]
+    finally:
+        for process, _ in servers:
+            # PostgreSQL waits for its clients when it is told to terminate, but not when it is interrupted.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
 def micros(times: list[float], share: float) -> float:
     return sorted(times)[int(len(times) * share)] * 1e6
 
@@ -111,34 +127,25 @@ def main() -> int:
     parser.add_argument("--server", default="target/release/highwater")
     parser.add_argument("--seconds", type=float, default=3, help="for each question")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="highwater-round-trip-") as directory:
-        servers = []
-        try:
-            servers.append(highwater(args.server, directory))
-            servers.append(postgresql(directory))
-            wires = [Wire(port) for _, port in servers]
-            for wire in wires:
-                wire.ask(query(SETUP))
-                prepare = b"one\0SELECT id, t FROM one WHERE id = $1\0" + struct.pack("!hi", 1, 23)
-                wire.ask(message(b"P", prepare) + message(b"S", b""))
-            print("| round trip over loopback | Highwater p50 | p99 | PostgreSQL 15 p50 | p99 | ratio of p50 |")
-            print("|---|--:|--:|--:|--:|--:|")
-            for name, sent in QUESTIONS:
-                times: list[list[float]] = [[], []]
-                end = time.monotonic() + args.seconds
-                while time.monotonic() < end:
-                    for wire, taken in zip(wires, times):
-                        for _ in range(ROUND):
-                            began = time.perf_counter()
-                            wire.ask(sent)
-                            taken.append(time.perf_counter() - began)
-                (ours, ours_99), (theirs, theirs_99) = ([micros(t, 0.5), micros(t, 0.99)] for t in times)
-                print(f"| {name} | {ours:.0f} µs | {ours_99:.0f} µs | {theirs:.0f} µs | {theirs_99:.0f} µs | {theirs / ours:.2f} |", flush=True)
-        finally:
-            for process, _ in servers:
-                # PostgreSQL waits for its clients when it is told to terminate, but not when it is interrupted.
-                process.send_signal(signal.SIGINT)
-                process.wait()
+    with tempfile.TemporaryDirectory(prefix="highwater-round-trip-") as directory, both(args.server, directory) as ports:
+        wires = [Wire(port) for port in ports]
+        for wire in wires:
+            wire.ask(query(SETUP))
+            prepare = b"one\0SELECT id, t FROM one WHERE id = $1\0" + struct.pack("!hi", 1, 23)
+            wire.ask(message(b"P", prepare) + message(b"S", b""))
+        print("| round trip over loopback | Highwater p50 | p99 | PostgreSQL 15 p50 | p99 | ratio of p50 |")
+        print("|---|--:|--:|--:|--:|--:|")
+        for name, sent in QUESTIONS:
+            times: list[list[float]] = [[], []]
+            end = time.monotonic() + args.seconds
+            while time.monotonic() < end:
+                for wire, taken in zip(wires, times):
+                    for _ in range(ROUND):
+                        began = time.perf_counter()
+                        wire.ask(sent)
+                        taken.append(time.perf_counter() - began)
+            (ours, ours_99), (theirs, theirs_99) = ([micros(t, 0.5), micros(t, 0.99)] for t in times)
+            print(f"| {name} | {ours:.0f} µs | {ours_99:.0f} µs | {theirs:.0f} µs | {theirs_99:.0f} µs | {theirs / ours:.2f} |", flush=True)
     return 0
 
 
