@@ -22,14 +22,14 @@ use crate::query::{Planner, StatementTimes};
 use crate::realtime;
 use crate::setting::Settings;
 use crate::table::StoreTable;
-use crate::write::Gathered;
-use arrow::array::{AsArray, RecordBatch};
+use crate::write::insert_all;
+use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::StreamExt;
 use highwater_model::{Column, ColumnType, ContinuousAggregate, RangeSet, Table, TimeRange, refresh as arithmetic};
-use highwater_store::schema::{ROW_ID, arrow_schema};
+use highwater_store::schema::ROW_ID;
 use highwater_store::{RowIds, Transaction, Version};
 use std::sync::Arc;
 
@@ -263,23 +263,8 @@ impl Refresher<'_> {
         let table = realtime::table(&planner, cagg)?;
         let old = ids_within(&planner, &table, ranges).await?;
         transaction.delete(table.id, old, RangeSet::empty())?;
-        let mut finished = planner.run(realtime::compute(&planner, cagg, ranges)?, &[]).await?;
-        let mut gathered = Gathered::default();
-        let mut rows = 0;
-        loop {
-            let next = finished.next().await.transpose()?;
-            let ended = next.is_none();
-            if let Some(batch) = next {
-                rows += batch.num_rows() as u64;
-                gathered.push(RecordBatch::try_new(arrow_schema(&table), batch.columns().to_vec())?);
-            }
-            if let Some(batch) = gathered.take(ended)? {
-                tokio::task::block_in_place(|| transaction.insert(&table, batch))?;
-            }
-            if ended {
-                break;
-            }
-        }
+        let finished = planner.run(realtime::compute(&planner, cagg, ranges)?, &[]).await?;
+        let rows = insert_all(transaction, &table, finished).await?;
         transaction.settle(cagg.id, ranges.clone())?;
         Ok(rows)
     }

@@ -24,9 +24,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 use futures::{StreamExt, TryStreamExt};
 use highwater_model::{Column, ColumnId, ColumnType, Identity, RangeSet, Rules, Table};
-use highwater_store::RowIds;
 use highwater_store::rows::times;
 use highwater_store::schema::{ROW_ID, arrow_schema, arrow_type, type_mark, typed_field};
+use highwater_store::{RowIds, Transaction};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -400,6 +400,30 @@ impl Gathered {
         let batches = std::mem::take(&mut self.batches);
         self.bytes = 0;
         Ok(Some(concat_batches(&batches[0].schema(), &batches)?))
+    }
+}
+
+/// Adds rows that have all the columns of a table, and gives how many.
+///
+/// # Errors
+/// The first of the rows; those of [`Transaction::insert`].
+pub async fn insert_all(transaction: &mut Transaction, table: &Arc<Table>, mut rows: RowStream) -> Result<u64> {
+    let schema = arrow_schema(table);
+    let mut gathered = Gathered::default();
+    let mut count = 0;
+    loop {
+        let next = rows.next().await.transpose()?;
+        let ended = next.is_none();
+        if let Some(batch) = next {
+            count += batch.num_rows() as u64;
+            gathered.push(RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?);
+        }
+        if let Some(batch) = gathered.take(ended)? {
+            tokio::task::block_in_place(|| transaction.insert(table, batch))?;
+        }
+        if ended {
+            return Ok(count);
+        }
     }
 }
 

@@ -6,13 +6,11 @@ use crate::parse;
 use crate::query::Planner;
 use crate::refresh::{self, Refresher};
 use crate::work::Work;
+use crate::write::insert_all;
 use crate::{define, realtime};
-use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
-use futures::TryStreamExt;
 use highwater_model::time::timestamptz_minus_interval;
 use highwater_model::{CatalogChange, Chunk, ContinuousAggregate, RangeSet, Table, TimeRange};
-use highwater_store::schema::arrow_schema;
 use std::sync::Arc;
 
 /// Name of a chunk, with its schema.
@@ -215,11 +213,8 @@ async fn freeze(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &Range
     let partial = realtime::partial(&planner, cagg, ranges)?;
     let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
     let frozen = frozen.ok_or_else(|| Error::internal("an aggregate has a frozen base"))?;
-    let states: Vec<RecordBatch> = planner.run(partial, &[]).await?.try_collect().await?;
-    for batch in states {
-        let batch = RecordBatch::try_new(arrow_schema(&frozen), batch.columns().to_vec())?;
-        work.transaction.insert(&frozen, batch)?;
-    }
+    let states = planner.run(partial, &[]).await?;
+    insert_all(&mut work.transaction, &frozen, states).await?;
     // Buckets that the ranges cut keep the states of the part that was dropped.
     let touched: RangeSet = ranges.iter().map(|r| cagg.bucket.align_out(r)).collect();
     work.transaction.freeze(cagg.id, touched)?;

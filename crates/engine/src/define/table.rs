@@ -7,15 +7,14 @@ use crate::parse::{self, Options, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
+use crate::write::insert_all;
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
-use futures::TryStreamExt;
 use highwater_model::job::Action;
 use highwater_model::{
     CatalogChange, Column, ColumnId, Identity, Index, IndexColumn, Rules, Sequence, Table, TableId, TableKind,
 };
-use highwater_store::schema::arrow_schema;
 use highwater_store::unique;
 use std::sync::Arc;
 
@@ -122,12 +121,8 @@ async fn create_table_as(
     work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
     let table = Arc::new(table);
     let plan = convert::assign(plan, &table.columns, &table.name, planner.state())?;
-    let batches: Vec<RecordBatch> = planner.run(plan, &[]).await?.try_collect().await?;
-    let mut count = 0;
-    for batch in batches {
-        count += batch.num_rows();
-        work.transaction.insert(&table, RecordBatch::try_new(arrow_schema(&table), batch.columns().to_vec())?)?;
-    }
+    let rows = planner.run(plan, &[]).await?;
+    let count = insert_all(&mut work.transaction, &table, rows).await?;
     done(&format!("SELECT {count}"))
 }
 
@@ -784,12 +779,11 @@ async fn write_again(work: &mut Work, table: &Table, changed: &Arc<Table>, given
     let planner = work.planner();
     let plan = planner.plan_query(&*parse::parse_query(&format!("SELECT {} FROM {from}", items.join(", ")))?, &[])?;
     let plan = convert::assign(plan, &changed.columns, &table.name, planner.state())?;
-    let batches: Vec<RecordBatch> = planner.run(plan, &[]).await?.try_collect().await?;
+    // They are read from what was there before.
+    let rows = planner.run(plan, &[]).await?;
     work.transaction.truncate(table.id)?;
     work.change(CatalogChange::PutTable(changed.clone()))?;
-    for batch in batches {
-        work.transaction.insert(changed, RecordBatch::try_new(arrow_schema(changed), batch.columns().to_vec())?)?;
-    }
+    insert_all(&mut work.transaction, changed, rows).await?;
     Ok(())
 }
 

@@ -22,13 +22,10 @@ use crate::query::Relation;
 use crate::refresh::{Choice, Refresher};
 use crate::table::StoreTable;
 use crate::work::Work;
-use crate::write::Gathered;
-use arrow::array::RecordBatch;
+use crate::write::insert_all;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use futures::StreamExt;
 use highwater_model::{CaggId, CatalogChange, ContinuousAggregate, RangeSet, Table, TableId, TimeRange};
-use highwater_store::schema::arrow_schema;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -115,19 +112,8 @@ async fn exchange(
     work.change(CatalogChange::PutTable(Arc::new(new_materialization)))?;
     work.change(CatalogChange::PutTable(new_frozen.clone()))?;
     work.change(CatalogChange::PutCagg(cagg.clone()))?;
-    let mut gathered = Gathered::default();
-    while let Some(states) = &mut states {
-        let next = states.next().await.transpose()?;
-        let ended = next.is_none();
-        if let Some(batch) = next {
-            gathered.push(RecordBatch::try_new(arrow_schema(&new_frozen), batch.columns().to_vec())?);
-        }
-        if let Some(batch) = gathered.take(ended)? {
-            tokio::task::block_in_place(|| work.transaction.insert(&new_frozen, batch))?;
-        }
-        if ended {
-            break;
-        }
+    if let Some(states) = states {
+        insert_all(&mut work.transaction, &new_frozen, states).await?;
     }
     let others = reformed(work, &cagg)?;
     dependents::views_follow(work, &cagg)?;
