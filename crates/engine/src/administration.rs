@@ -603,12 +603,7 @@ fn void() -> Result<Rows> {
 fn set_config(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let name = arguments.text("setting_name").ok_or_else(|| Error::new("22004", "SET requires parameter name"))?;
     let value = arguments.text("new_value");
-    match (arguments.truth("is_local")?, work.autocommit) {
-        (false, _) => work.settings.set(&name, value.as_deref())?,
-        (true, false) => work.settings.set_local(&name, value.as_deref())?,
-        // It is checked, and ends with its own transaction.
-        (true, true) => work.settings.clone().set_local(&name, value.as_deref())?,
-    }
+    work.settings.change(&name, value.as_deref(), arguments.truth("is_local")?, !work.autocommit)?;
     Ok(vec![vec![literal(value.as_deref().unwrap_or(work.settings.get(&name)?))]])
 }
 

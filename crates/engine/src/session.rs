@@ -608,16 +608,11 @@ impl Session {
     }
 
     fn set_setting(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<()> {
-        if !local {
-            return self.settings.set(name, value);
-        }
-        if self.block.is_none() {
+        if local && self.block.is_none() {
             let warning = Notice::warning("25P01", "SET LOCAL can only be used in transaction blocks");
             self.notices.push(warning);
-            // It is checked, and ends with its own transaction.
-            return self.settings.clone().set_local(name, value);
         }
-        self.settings.set_local(name, value)
+        self.settings.change(name, value, local, self.block.is_some())
     }
 
     fn show(&mut self, variable: &[ast::Ident]) -> Result<Outcome> {

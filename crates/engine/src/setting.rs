@@ -192,6 +192,18 @@ impl Settings {
         Ok(())
     }
 
+    /// SET, and with `local` SET LOCAL: outside of a transaction that is checked, and ends with its own.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub fn change(&mut self, name: &str, value: Option<&str>, local: bool, in_transaction: bool) -> Result<()> {
+        match (local, in_transaction) {
+            (false, _) => self.set(name, value),
+            (true, true) => self.set_local(name, value),
+            (true, false) => self.clone().set_local(name, value),
+        }
+    }
+
     /// Sets what the session begins with.
     ///
     /// # Errors
