@@ -12,6 +12,7 @@
 
 mod copy;
 mod position;
+mod refused;
 mod with;
 
 pub use copy::{CopySource, CopyStatement};
@@ -184,7 +185,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
     let words: Vec<String> = tokens.iter().take(6).map(|t| t.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
-    match words.as_slice() {
+    let read = match words.as_slice() {
         ["CREATE", "MATERIALIZED", "VIEW", ..] | ["CREATE", "OR", "REPLACE", "MATERIALIZED", "VIEW", ..] => {
             reader.create_materialized_view()
         }
@@ -213,81 +214,9 @@ pub fn parse(sql: &str) -> Result<Statement> {
             let rest = &sql[lines.offset(tokens[0].span.end)..];
             parse(&format!("SELECT * FROM {rest}"))
         }
-        words => match (reader.statement(), refused(words)) {
-            (Ok(statement), _) => with::without_with(statement).map(|s| Statement::Sql(Box::new(s))),
-            (Err(_), Some(command)) => Err(Error::unsupported(format!("{command} is not supported"))),
-            (Err(e), None) => Err(e),
-        },
-    }
-}
-
-/// Commands of PostgreSQL that the parser does not read.
-const REFUSED: &[&str] = &[
-    "ALTER AGGREGATE",
-    "ALTER COLLATION",
-    "ALTER CONVERSION",
-    "ALTER DATABASE",
-    "ALTER DEFAULT PRIVILEGES",
-    "ALTER DOMAIN",
-    "ALTER EVENT TRIGGER",
-    "ALTER EXTENSION",
-    "ALTER FOREIGN",
-    "ALTER FUNCTION",
-    "ALTER GROUP",
-    "ALTER LANGUAGE",
-    "ALTER LARGE OBJECT",
-    "ALTER OPERATOR",
-    "ALTER PROCEDURE",
-    "ALTER PUBLICATION",
-    "ALTER ROUTINE",
-    "ALTER RULE",
-    "ALTER SERVER",
-    "ALTER STATISTICS",
-    "ALTER SUBSCRIPTION",
-    "ALTER SYSTEM",
-    "ALTER TABLESPACE",
-    "ALTER TEXT SEARCH",
-    "ALTER TRIGGER",
-    "ALTER USER",
-    "ALTER VIEW",
-    "COMMENT ON CONSTRAINT",
-    "COMMIT PREPARED",
-    "CREATE ACCESS METHOD",
-    "CREATE AGGREGATE",
-    "CREATE CAST",
-    "CREATE COLLATION",
-    "CREATE CONVERSION",
-    "CREATE EVENT TRIGGER",
-    "CREATE FOREIGN",
-    "CREATE GROUP",
-    "CREATE LANGUAGE",
-    "CREATE OPERATOR",
-    "CREATE PUBLICATION",
-    "CREATE RULE",
-    "CREATE SERVER",
-    "CREATE STATISTICS",
-    "CREATE SUBSCRIPTION",
-    "CREATE TABLESPACE",
-    "CREATE TEXT SEARCH",
-    "CREATE TRANSFORM",
-    "CREATE UNLOGGED TABLE",
-    "CREATE USER",
-    "IMPORT FOREIGN SCHEMA",
-    "LOAD",
-    "PREPARE TRANSACTION",
-    "REASSIGN OWNED",
-    "ROLLBACK PREPARED",
-    "SECURITY LABEL",
-    "SET CONSTRAINTS",
-];
-
-/// The command that a statement begins with, if it is one of [`REFUSED`].
-fn refused(words: &[&str]) -> Option<&'static str> {
-    let begins = |command: &str| {
-        let mut rest = words.iter();
-        command.split(' ').all(|word| rest.next() == Some(&word))
+        _ => reader.statement().and_then(with::without_with).map(|s| Statement::Sql(Box::new(s))),
     };
-    REFUSED.iter().copied().find(|command| begins(command))
+    read.map_err(|e| refused::explained(&words, e))
 }
 
 /// Strings with a new line between them are one, as in SQL.
@@ -915,14 +844,9 @@ impl Reader<'_> {
             options = Reader { parser: parser(inner), sql: self.sql, lines: self.lines, end: self.end }.options()?;
         }
         let includes = tokens.iter().any(|t| matches!(&t.token, Token::Word(w) if w.keyword == Keyword::INCLUDING));
-        let words: Vec<String> = tokens.iter().take(3).map(|t| t.token.to_string().to_uppercase()).collect();
         let mut rest = Reader { parser: parser(tokens), sql: self.sql, lines: self.lines, end: self.end };
-        let read = rest.statement().map_err(|e| match refused(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
-            Some(command) => Error::unsupported(format!("{command} is not supported")),
-            None if includes => Error::unsupported("LIKE … INCLUDING takes DEFAULTS only"),
-            None => e,
-        });
-        match read? {
+        let unread = |e| if includes { Error::unsupported("LIKE … INCLUDING takes DEFAULTS only") } else { e };
+        match rest.statement().map_err(unread)? {
             ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), options)),
             other => Ok(Statement::Sql(Box::new(other))),
         }
