@@ -81,14 +81,9 @@ impl Ids {
         if set.range_cardinality(self.hull()) == 0 {
             return RowIds::new();
         }
-        match self {
-            Ids::Run(run) => {
-                let mut all = RowIds::new();
-                all.insert_range(run.clone());
-                all & set
-            }
-            Ids::Listed(ids, _) => ids.values().iter().copied().filter(|id| set.contains(*id)).collect(),
-        }
+        let mut all = RowIds::new();
+        self.add_to(&mut all);
+        all & set
     }
 
     /// Adds them to `set`.
@@ -157,8 +152,7 @@ impl Rows {
 
     /// Whether `next` has the ids after these, and the same columns.
     pub fn continues_in(&self, next: &Rows) -> bool {
-        let follows = |run: Range<u64>, next: Range<u64>| run.end == next.start;
-        self.run().zip(next.run()).is_some_and(|(run, next)| follows(run, next)) && self.has_columns_of(next)
+        self.run().zip(next.run()).is_some_and(|(run, next)| run.end == next.start) && self.has_columns_of(next)
     }
 
     fn has_columns_of(&self, other: &Rows) -> bool {

@@ -12,7 +12,7 @@ use crate::segment::{NewRows, Segment, SegmentId};
 use crate::store::{Snapshot, Store};
 use crate::unique::{self, Keys};
 use crate::version::Version;
-use crate::{Error, Result, schema};
+use crate::{Error, Result};
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use highwater_model::{CaggId, CatalogChange, RangeSet, Table, TableId};
 use std::collections::BTreeMap;
@@ -263,7 +263,10 @@ impl Transaction {
             let is_large = bytes >= SPILL_TIMES * self.store.options().inline_bytes;
             let definition = self.working.catalog().tables.get(&table).cloned();
             // Rows that were added to another definition of the table are not of one kind.
-            let definition = definition.filter(|d| all.iter().all(|r| r.batch.schema() == schema::arrow_schema(d)));
+            let definition = definition.filter(|d| {
+                let schema = self.working.arrow_schema(d);
+                all.iter().all(|rows| rows.batch.schema() == schema)
+            });
             if let (true, Some(definition)) = (is_large, definition) {
                 let rows = all.iter().map(|rows| NewRows { batch: rows.batch.clone(), ids: rows.ids.array() });
                 let rows = NewRows::concat(&rows.collect::<Vec<_>>())?;
