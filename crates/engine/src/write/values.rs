@@ -101,9 +101,10 @@ fn parameter(cell: &Expr, column: &Column, parameters: &[ScalarValue]) -> Option
     (value.data_type() == arrow_type(&column.column_type)).then(|| value.clone())
 }
 
-/// The value of a call of a function without arguments; what cannot be planned alone is left to a plan, and with
-/// `cheap` false what has to be planned.
-fn call(cell: &Expr, column: &Column, planner: &Planner, clock: &Clockface, cheap: bool) -> Option<ScalarValue> {
+/// The value of a call of a function without arguments; what cannot be planned alone is left to a plan.
+///
+/// * `alone` – whether it may be planned by itself, where the clock does not tell it.
+fn call(cell: &Expr, column: &Column, planner: &Planner, clock: &Clockface, alone: bool) -> Option<ScalarValue> {
     let Expr::Function(function) = cell else { return None };
     let bare = matches!(&function.args, ast::FunctionArguments::None)
         || matches!(&function.args, ast::FunctionArguments::List(list) if list.args.is_empty());
@@ -111,7 +112,7 @@ fn call(cell: &Expr, column: &Column, planner: &Planner, clock: &Clockface, chea
         [ast::ObjectNamePart::Identifier(name)] if bare && name.quote_style.is_none() => told_by(clock, &name.value),
         _ => None,
     };
-    let value = told.or_else(|| (bare && cheap).then(|| planner.constant(cell).ok())?)?;
+    let value = told.or_else(|| (bare && alone).then(|| planner.constant(cell).ok())?)?;
     (value.data_type() == arrow_type(&column.column_type)).then_some(value)
 }
 

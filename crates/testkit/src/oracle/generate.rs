@@ -168,7 +168,7 @@ impl Generator {
     fn plan_a_block(&mut self, session: usize) -> Plan {
         let random = &mut self.random;
         let refresh = Plan::RefreshAll(random.below(self.aggregates.len()));
-        let mut plan = vec![refresh];
+        let mut plan = Vec::new();
         if random.chance(60) {
             plan.push(Plan::Begin);
             plan.extend(vec![Plan::Write; random.between(1, 2) as usize]);
@@ -184,7 +184,7 @@ impl Generator {
         }
         plan.push(if random.chance(85) { Plan::Commit } else { Plan::Rollback });
         self.plans[session] = plan.into();
-        self.plans[session].pop_front().unwrap_or(Plan::Begin)
+        refresh
     }
 
     fn planned(&mut self, session: usize, plan: Plan) -> Action {
