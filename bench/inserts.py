@@ -38,7 +38,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4, help="for each figure")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="highwater-inserts-", dir=args.directory) as directory, both(args.server, directory) as ports:
+    with tempfile.TemporaryDirectory(prefix="highwater-inserts-", dir=args.directory) as directory, both(args.server, directory) as servers:
+        ports = [port for _, port in servers]
         script = pathlib.Path(directory, "insert.sql")
         script.write_text(INSERT)
         for port, for_time in zip(ports, FOR_TIME):

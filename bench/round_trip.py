@@ -6,6 +6,10 @@ Both servers are started on new directories, loopback and free ports. One connec
 turns, a few hundred at a time, so that whatever else the machine does meets both. Nothing but a socket is between: a
 driver would take longer than the answer.
 
+Each question is asked twice: with client and servers on one processor, which tells what the work costs, and on one each,
+where most of the time is what it takes an idle processor to wake up. Left to itself, the kernel chooses between these
+two at random, and figures move by a factor of three.
+
 Needs nothing but Python and PostgreSQL's programs, which are looked for in HIGHWATER_POSTGRESQL or where Debian has them.
 """
 
@@ -105,17 +109,25 @@ def postgresql(directory: str) -> tuple[subprocess.Popen, int]:
 
 @contextlib.contextmanager
 def both(program: str, directory: str):
-    """The ports of Highwater and of PostgreSQL, both started on new directories and stopped in the end."""
+    """Highwater and PostgreSQL with their ports, both started on new directories and stopped in the end."""
     servers = []
     try:
         servers.append(highwater(program, directory))
         servers.append(postgresql(directory))
-        yield [port for _, port in servers]
+        yield servers
     finally:
         for process, _ in servers:
             # PostgreSQL waits for its clients when it is told to terminate, but not when it is interrupted.
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def keep_on(process: int, processor: int) -> None:
+    """Lets a process, its children and their threads run on one processor only."""
+    for thread in pathlib.Path(f"/proc/{process}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {processor})
+        for child in (thread / "children").read_text().split():
+            keep_on(int(child), processor)
 
 
 def micros(times: list[float], share: float) -> float:
@@ -127,26 +139,37 @@ def main() -> int:
     parser.add_argument("--server", default="target/release/highwater")
     parser.add_argument("--seconds", type=float, default=3, help="for each question")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="highwater-round-trip-") as directory, both(args.server, directory) as ports:
-        wires = [Wire(port) for port in ports]
+    with tempfile.TemporaryDirectory(prefix="highwater-round-trip-") as directory, both(args.server, directory) as servers:
+        wires = [Wire(port) for _, port in servers]
         for wire in wires:
             wire.ask(query(SETUP))
             prepare = b"one\0SELECT id, t FROM one WHERE id = $1\0" + struct.pack("!hi", 1, 23)
             wire.ask(message(b"P", prepare) + message(b"S", b""))
-        print("| round trip over loopback | Highwater p50 | p99 | PostgreSQL 15 p50 | p99 | ratio of p50 |")
-        print("|---|--:|--:|--:|--:|--:|")
+        print("| round trip over loopback | processors | Highwater p50 | p99 | PostgreSQL 15 p50 | p99 | ratio of p50 |")
+        print("|---|--:|--:|--:|--:|--:|--:|")
+        first, *others = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {first})
         for name, sent in QUESTIONS:
-            times: list[list[float]] = [[], []]
-            end = time.monotonic() + args.seconds
-            while time.monotonic() < end:
-                for wire, taken in zip(wires, times):
-                    for _ in range(ROUND):
-                        began = time.perf_counter()
-                        wire.ask(sent)
-                        taken.append(time.perf_counter() - began)
-            (ours, ours_99), (theirs, theirs_99) = ([micros(t, 0.5), micros(t, 0.99)] for t in times)
-            print(f"| {name} | {ours:.0f} µs | {ours_99:.0f} µs | {theirs:.0f} µs | {theirs_99:.0f} µs | {theirs / ours:.2f} |", flush=True)
+            for processor in [first, *others[:1]]:
+                for process, _ in servers:
+                    keep_on(process.pid, processor)
+                (ours, ours_99), (theirs, theirs_99) = measured(wires, sent, args.seconds)
+                figures = f"{ours:.0f} µs | {ours_99:.0f} µs | {theirs:.0f} µs | {theirs_99:.0f} µs | {theirs / ours:.2f}"
+                print(f"| {name} | {1 if processor == first else 2} | {figures} |", flush=True)
     return 0
+
+
+def measured(wires: list[Wire], sent: bytes, seconds: float) -> list[tuple[float, float]]:
+    """Microseconds of an answer at the median and the 99th percentile, of each in turns."""
+    times: list[list[float]] = [[] for _ in wires]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for wire, taken in zip(wires, times):
+            for _ in range(ROUND):
+                began = time.perf_counter()
+                wire.ask(sent)
+                taken.append(time.perf_counter() - began)
+    return [(micros(t, 0.5), micros(t, 0.99)) for t in times]
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ use crate::query::{PlanCache, StatementTimes};
 use crate::sequence::Numbers;
 use crate::setting::Settings;
 use crate::{Result, administration, information};
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 use highwater_model::CaggId;
 use highwater_store::{Store, Transaction};
@@ -33,6 +33,7 @@ pub struct Engine {
     state: SessionState,
     /// The same for plans that need no physical optimization.
     plain: SessionState,
+    task: Arc<TaskContext>,
     /// What statements may call. Not in the configurations, which are copied for each statement.
     pub functions: Functions,
     /// Plans of queries, to be used again.
@@ -72,6 +73,7 @@ impl Engine {
             databases,
             store,
             clock,
+            task: state.task_ctx(),
             state,
             plain,
             functions,
@@ -87,11 +89,19 @@ impl Engine {
         configured(&self.state, settings, times)
     }
 
+    /// The same for a plan of one partition.
+    pub fn narrow_state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
+        narrow(configured(&self.state, settings, times))
+    }
+
     /// The same for a plan of one partition that needs no physical optimization.
     pub fn plain_state(&self, settings: &Settings, times: StatementTimes) -> SessionState {
-        let mut state = configured(&self.plain, settings, times);
-        state.config_mut().options_mut().execution.target_partitions = 1;
-        state
+        narrow(configured(&self.plain, settings, times))
+    }
+
+    /// What plans are executed with. Expressions have the session's clock from when they were made.
+    pub fn task(&self) -> Arc<TaskContext> {
+        self.task.clone()
     }
 
     /// The functions that statements may call, by what they are.
@@ -157,6 +167,11 @@ fn configured(state: &SessionState, settings: &Settings, times: StatementTimes) 
     }
     // Expressions that are evaluated without a plan know the clock too.
     state.mark_start_execution();
+    state
+}
+
+fn narrow(mut state: SessionState) -> SessionState {
+    state.config_mut().options_mut().execution.target_partitions = 1;
     state
 }
 

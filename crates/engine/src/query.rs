@@ -417,7 +417,8 @@ impl Planner {
             true => plan,
             false => plan.with_param_values(ParamValues::from(parameters.to_vec()))?,
         };
-        information::apply::physical(&plan, &self.state_for(&plan)).await
+        let physical = information::apply::physical(&plan, &self.state_for(&plan)).await?;
+        Ok(physical.transform_up(let_others_in)?.data)
     }
 
     /// The configuration to make a plan physical with.
@@ -431,8 +432,7 @@ impl Planner {
 
     /// Runs a physical plan.
     pub fn stream(&self, physical: Arc<dyn ExecutionPlan>) -> Result<RowStream> {
-        let physical = physical.transform_up(let_others_in)?.data;
-        let stream = execute_stream(physical, self.state().task_ctx())?;
+        let stream = execute_stream(physical, self.engine.task())?;
         Ok(stream.map_err(Error::from).boxed())
     }
 

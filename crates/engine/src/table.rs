@@ -1,38 +1,33 @@
 //! Tables of the store as DataFusion sees them.
 //!
 //! ```text
-//! TableScan(filters) ─▶ StoreTable::scan ─▶ Scan {columns, times, equals} ─▶ ScanUnits ─▶ ScanExec
+//! TableScan(filters) ─▶ StoreTable::scan ─▶ ScanExec ─bind─▶ Scan {columns, times, equals} ─▶ ScanUnits ─▶ rows
 //! ```
 //!
-//! Filters on the time column and equalities prune; DataFusion still applies every filter itself, so a
-//! filter that is not understood here costs time and never correctness.
+//! A scan gives the rows for which its filters hold, and no others. Those on the time column and equalities tell too
+//! where it need not look; a filter that says nothing of that costs time and never correctness.
+//!
+//! A scan that is part of a kept plan reads nothing until it is bound to the rows of a version and to the values of
+//! its parameters. What is above it then keeps what was worked out for it.
 
 mod prune;
+mod scan;
 
-use crate::Error;
-use arrow::array::{RecordBatch, RecordBatchOptions};
+pub use scan::ScanExec;
+
+use crate::information::apply::is_subquery;
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
-};
-use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::stream;
+use datafusion::physical_plan::ExecutionPlan;
 use highwater_model::{ColumnId, RangeSet, Table, TableId};
 use highwater_store::schema::COLUMN_ID;
 use highwater_store::{Scan, ScanUnit, TableData};
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The rows of a table as of one version.
 #[derive(Clone, Debug)]
@@ -106,6 +101,11 @@ impl StoreTable {
         Arc::new(Schema::new(kept.fields().iter().map(without_id).collect::<Vec<_>>()))
     }
 
+    /// Where to look for rows that filters hold for: times, and values of columns.
+    fn wanted(&self, filters: &[Expr]) -> (Option<(ColumnId, RangeSet)>, Vec<(ColumnId, ArrayRef)>) {
+        (self.wanted_times(filters), prune::equals(filters, &self.table))
+    }
+
     /// The times that rows must have: those this table is limited to, and those the filters allow.
     fn wanted_times(&self, filters: &[Expr]) -> Option<(ColumnId, RangeSet)> {
         let column = self.table.time_column()?;
@@ -138,143 +138,17 @@ impl TableProvider for StoreTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let positions: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let row_ids = positions.contains(&self.columns.len());
-        let columns: Vec<ColumnId> = positions.iter().filter_map(|i| self.columns.get(*i).copied()).collect();
-        let equals = prune::equals(filters, &self.table);
-        let scan = Scan { columns, row_ids, times: self.wanted_times(filters), equals };
-        let output = Arc::new(self.schema.project(&positions)?);
-        let units = self.data.scan(&self.table, scan);
-        let partitions = units.len().clamp(1, state.config().target_partitions());
-        Ok(Arc::new(ScanExec::new(self.table.clone(), units, output, partitions, self.data.row_count)))
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let (places, partitions) = (projection.unwrap_or(&all), state.config().target_partitions());
+        Ok(Arc::new(ScanExec::new(self, places, filters, partitions, state.execution_props())?))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-}
-
-/// Reads the parts of a table; whoever is free takes the next one.
-#[derive(Debug)]
-struct ScanExec {
-    table: Arc<Table>,
-    units: Arc<Mutex<VecDeque<ScanUnit>>>,
-    all: Vec<ScanUnit>,
-    rows: u64,
-    properties: Arc<PlanProperties>,
-}
-
-impl ScanExec {
-    fn new(table: Arc<Table>, units: Vec<ScanUnit>, schema: SchemaRef, partitions: usize, rows: u64) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(partitions),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        )
-        .with_scheduling_type(SchedulingType::NonCooperative);
-        ScanExec {
-            table,
-            units: Arc::new(Mutex::new(units.clone().into())),
-            all: units,
-            rows,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for ScanExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TableScan: {}.{} parts={}", self.table.schema, self.table.name, self.all.len())
-    }
-}
-
-impl ExecutionPlan for ScanExec {
-    fn name(&self) -> &'static str {
-        "TableScan"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = self.properties.eq_properties.schema().clone();
-        let partitions = self.properties.partitioning.partition_count();
-        Ok(Arc::new(ScanExec::new(self.table.clone(), self.all.clone(), schema, partitions, self.rows)))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let schema = self.properties.eq_properties.schema().clone();
-        let batch_rows = context.session_config().batch_size();
-        let state = Reading { units: self.units.clone(), ready: VecDeque::new(), schema: schema.clone(), batch_rows };
-        let batches = stream::try_unfold(state, |mut state| async move {
-            Ok(state.next().map_err(Error::from)?.map(|batch| (batch, state)))
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
-    }
-
-    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let schema = self.properties.eq_properties.schema();
-        let mut statistics = Statistics::new_unknown(schema);
-        if args.partition().is_none() {
-            statistics.num_rows = Precision::Inexact(self.rows as usize);
-        }
-        Ok(Arc::new(statistics))
-    }
-}
-
-/// One partition of a scan at work.
-struct Reading {
-    units: Arc<Mutex<VecDeque<ScanUnit>>>,
-    ready: VecDeque<RecordBatch>,
-    schema: SchemaRef,
-    batch_rows: usize,
-}
-
-impl Reading {
-    fn next(&mut self) -> highwater_store::Result<Option<RecordBatch>> {
-        loop {
-            if let Some(batch) = self.ready.pop_front() {
-                if batch.num_rows() > self.batch_rows {
-                    self.ready.push_front(batch.slice(self.batch_rows, batch.num_rows() - self.batch_rows));
-                    return Ok(Some(batch.slice(0, self.batch_rows)));
-                }
-                return Ok(Some(batch));
-            }
-            let Some(unit) = self.units.lock().expect("no panic while taking a unit").pop_front() else {
-                return Ok(None);
-            };
-            for batch in unit.read()? {
-                if batch.num_rows() > 0 {
-                    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                    let columns = batch.columns().to_vec();
-                    self.ready.push_back(RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows)?);
-                }
-            }
-        }
+        // What runs a query of its own is computed above the scan.
+        let own = |filter: &&Expr| match filter.exists(|e| Ok(is_subquery(e)))? {
+            true => Ok(TableProviderFilterPushDown::Unsupported),
+            false => Ok(TableProviderFilterPushDown::Exact),
+        };
+        filters.iter().map(own).collect()
     }
 }

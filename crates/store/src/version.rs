@@ -524,6 +524,14 @@ impl ScanUnit {
         Arc::new(Schema::new(columns.chain(row_id).collect::<Vec<_>>()))
     }
 
+    /// How many rows it holds, with those that are deleted or not wanted.
+    pub fn row_count(&self) -> u64 {
+        match &self.source {
+            Source::Rows(rows) => rows.len() as u64,
+            Source::Part(segment, part) => segment.part_rows(*part),
+        }
+    }
+
     /// Its rows.
     pub fn read(&self) -> Result<Vec<RecordBatch>> {
         match &self.source {

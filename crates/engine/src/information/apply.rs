@@ -56,7 +56,8 @@ async fn attempt(plan: &LogicalPlan, state: &SessionState) -> DfResult<Arc<dyn E
     state.query_planner().create_physical_plan(&optimized, state).await
 }
 
-fn is_subquery(expr: &Expr) -> bool {
+/// Whether an expression is a subquery.
+pub fn is_subquery(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
 }
 

@@ -193,8 +193,9 @@ enum How {
 }
 
 fn conversion(from: ColumnType, to: ColumnType, how: How) -> ScalarUDF {
-    // The texts of other types may depend on the session's zone.
-    let volatility = if arrow_type(&from) == DataType::Utf8 { Volatility::Immutable } else { Volatility::Stable };
+    // The texts of other types may depend on the session's zone, and what texts of times mean on its clock.
+    let is_text = arrow_type(&from) == DataType::Utf8 && !matches!(to, ColumnType::List(_));
+    let volatility = if is_text { Volatility::Immutable } else { Volatility::Stable };
     ScalarUDF::from(Conversion { from, to, how, signature: Signature::any(1, volatility) })
 }
 

@@ -10,10 +10,15 @@
 //! the catalog and on which buckets of the aggregates it reads are pending, and is planned anew when either
 //! changed. Of the rows and of the time it knows nothing: rows are bound to each scan, `now()` and its like
 //! are parameters without a number.
+//!
+//! Where parameters stand in filters of scans alone, the physical plan is kept too, and only its scans are bound. It is one for
+//! few rows, which is found out when its scans know which parts of their tables they read.
 
-use super::{PARALLEL_ROWS, Planner, is_straight, scanned_rows};
+use super::{PARALLEL_ROWS, Planner, is_straight, let_others_in, scanned_rows};
+use crate::information::apply::is_subquery;
+use crate::operator::arithmetic::Operator;
 use crate::realtime;
-use crate::table::StoreTable;
+use crate::table::{ScanExec, StoreTable};
 use crate::{Result, information};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::metadata::FieldMetadata;
@@ -25,11 +30,13 @@ use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
-use highwater_model::{CaggId, Catalog, Clockface, RangeSet};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use highwater_model::{CaggId, Catalog, Clockface, RangeSet, TableId};
+use highwater_store::TableData;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// How many plans are kept. The one that was not used for longest leaves.
 const KEPT: usize = 1024;
@@ -61,6 +68,8 @@ pub struct Kept {
     catalog: Arc<Catalog>,
     reads: Vec<Read>,
     plan: LogicalPlan,
+    /// The same for few rows, with scans that are not bound; `None` when it cannot be used again.
+    physical: OnceLock<Option<Arc<dyn ExecutionPlan>>>,
     /// What is asked anew at each execution, by the placeholder that stands for it.
     asked: Vec<(String, Expr)>,
 }
@@ -137,7 +146,9 @@ impl Planner {
             return None;
         }
         let reads = self.reads.lock().iter().map(|cagg| Read::of(self, *cagg)).collect::<Option<Vec<_>>>()?;
-        let kept = Arc::new(Kept { parameters, columns, catalog: self.version.catalog().clone(), reads, plan, asked });
+        let plan = with_rows(plan, &|_| Arc::default()).ok()?;
+        let catalog = self.version.catalog().clone();
+        let kept = Arc::new(Kept { parameters, columns, catalog, reads, plan, physical: OnceLock::new(), asked });
         self.engine.plans.keep(self.key(text, types), kept.clone());
         Some(kept)
     }
@@ -149,12 +160,61 @@ impl Planner {
         for (id, question) in &kept.asked {
             values.insert(id.clone(), self.constant_of(question)?);
         }
-        let plan = kept.plan.clone().transform_up(|node| self.bind(node, &values))?.data;
+        if let Some(physical) = self.reusable(kept).await?
+            && let Some(bound) = self.bind_scans(physical, &values)?
+        {
+            return Ok(bound);
+        }
+        let plan = self.of_this_version(kept)?;
+        let plan = plan.transform_up(|node| self.bind(node, &values))?.data;
         let state = match is_straight(&plan) && scanned_rows(&plan) < PARALLEL_ROWS {
             true => self.engine.plain_state(&self.settings, self.times),
             false => self.state_for(&plan),
         };
-        Ok(state.query_planner().create_physical_plan(&plan, &state).await?)
+        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+        Ok(physical.transform_up(let_others_in)?.data)
+    }
+
+    /// A kept plan over the rows of this version.
+    fn of_this_version(&self, kept: &Kept) -> Result<LogicalPlan> {
+        Ok(with_rows(kept.plan.clone(), &|table| self.version.table(table))?)
+    }
+
+    /// The physical plan that is kept of a kept plan.
+    async fn reusable<'k>(&self, kept: &'k Kept) -> Result<Option<&'k Arc<dyn ExecutionPlan>>> {
+        if let Some(known) = kept.physical.get() {
+            return Ok(known.as_ref());
+        }
+        let made = match is_reusable(&kept.plan)? {
+            false => None,
+            true => {
+                let plan = self.of_this_version(kept)?;
+                let state = match is_straight(&plan) {
+                    true => self.engine.plain_state(&self.settings, self.times),
+                    false => self.engine.narrow_state(&self.settings, self.times),
+                };
+                let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+                unbound(physical.transform_up(let_others_in)?.data)?
+            }
+        };
+        Ok(kept.physical.get_or_init(|| made).as_ref())
+    }
+
+    /// A physical plan whose scans read this version; `None` when they read too much for one thread.
+    fn bind_scans(
+        &self,
+        physical: &Arc<dyn ExecutionPlan>,
+        values: &HashMap<String, ScalarValue>,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let mut rows = 0;
+        let bound = physical.clone().transform_up(|node| {
+            let Some(scan) = node.downcast_ref::<ScanExec>() else { return Ok(Transformed::yes(node.reset_state()?)) };
+            let data = self.version.table(scan.table_id());
+            let (scan, more) = scan.bind(&data, &|filter| Ok(self.with_values(filter.clone(), values)?.data))?;
+            rows += more;
+            Ok(Transformed::yes(Arc::new(scan)))
+        })?;
+        Ok((rows < PARALLEL_ROWS).then_some(bound.data))
     }
 
     fn key(&self, text: &Arc<str>, types: &[Option<DataType>]) -> Key {
@@ -168,39 +228,32 @@ impl Planner {
     }
 
     fn bind(&self, node: LogicalPlan, values: &HashMap<String, ScalarValue>) -> DfResult<Transformed<LogicalPlan>> {
-        let node = match node {
-            LogicalPlan::TableScan(mut scan) => {
-                let provider = source_as_provider(&scan.source)?;
-                if let Some(table) = StoreTable::of(provider.as_ref()) {
-                    let data = self.version.table(table.table_id());
-                    scan.source = provider_as_source(Arc::new(table.clone().with_data(data)));
-                }
-                LogicalPlan::TableScan(scan)
-            }
-            other => other,
-        };
         if values.is_empty() {
-            return Ok(Transformed::yes(node));
+            return Ok(Transformed::no(node));
         }
         let preserved = NamePreserver::new(&node);
         let bound = node.map_expressions(|expr| {
-            if !expr.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))? {
-                return Ok(Transformed::no(expr));
-            }
             let name = preserved.save(&expr);
-            let bound = expr.transform_up(|e| match e {
-                Expr::Placeholder(Placeholder { id, field }) => match values.get(&id) {
-                    Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
-                    None => Ok(Transformed::no(Expr::Placeholder(Placeholder { id, field }))),
-                },
-                other => Ok(Transformed::no(self.folded(other))),
-            })?;
-            Ok(bound.update_data(|expr| name.restore(expr)))
+            Ok(self.with_values(expr, values)?.update_data(|expr| name.restore(expr)))
         })?;
         match bound.transformed {
             true => Ok(Transformed::yes(bound.data.recompute_schema()?)),
-            false => Ok(Transformed::yes(bound.data)),
+            false => Ok(bound),
         }
+    }
+
+    /// An expression with values for placeholders, and what can be told by that.
+    fn with_values(&self, expr: Expr, values: &HashMap<String, ScalarValue>) -> DfResult<Transformed<Expr>> {
+        if !has_placeholder(&expr)? {
+            return Ok(Transformed::no(expr));
+        }
+        expr.transform_up(|e| match e {
+            Expr::Placeholder(Placeholder { id, field }) => match values.get(&id) {
+                Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+                None => Ok(Transformed::no(Expr::Placeholder(Placeholder { id, field }))),
+            },
+            other => Ok(Transformed::no(self.folded(other))),
+        })
     }
 
     /// The value of an expression over nothing but constants, so that a scan can look only where it has to.
@@ -255,6 +308,58 @@ fn ask_later(plan: LogicalPlan) -> DfResult<(LogicalPlan, Vec<(String, Expr)>)> 
         })
     })?;
     Ok((plan.data, asked))
+}
+
+fn has_placeholder(expr: &Expr) -> DfResult<bool> {
+    expr.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))
+}
+
+/// A plan whose scans read these rows of their tables.
+fn with_rows(plan: LogicalPlan, rows: &dyn Fn(TableId) -> Arc<TableData>) -> DfResult<LogicalPlan> {
+    let bound = plan.transform_up(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        if let Some(table) = StoreTable::of(provider.as_ref()) {
+            scan.source = provider_as_source(Arc::new(table.clone().with_data(rows(table.table_id()))));
+        }
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    })?;
+    Ok(bound.data)
+}
+
+/// Whether a physical plan of it can be used again with other values and at another time.
+fn is_reusable(plan: &LogicalPlan) -> DfResult<bool> {
+    let fixed = plan.exists(|node| {
+        let is_scan = matches!(node, LogicalPlan::TableScan(_));
+        let mut fixed = matches!(node, LogicalPlan::RecursiveQuery(_) | LogicalPlan::Extension(_));
+        node.apply_expressions(|expr| {
+            fixed |= (!is_scan && has_placeholder(expr)?) || expr.exists(|e| Ok(tells_time(e) || is_subquery(e)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(fixed)
+    })?;
+    Ok(!fixed)
+}
+
+/// Whether a call may be of the time that the session's clock shows, which a physical expression remembers.
+fn tells_time(expr: &Expr) -> bool {
+    let Expr::ScalarFunction(call) = expr else { return false };
+    // Arithmetic goes by the session's zone, and so do plans.
+    call.func.signature().volatility != Volatility::Immutable && call.func.inner().downcast_ref::<Operator>().is_none()
+}
+
+/// A physical plan whose scans wait for rows; `None` when something in it changes while it runs.
+fn unbound(physical: Arc<dyn ExecutionPlan>) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+    let mut changes = false;
+    let plan = physical.transform_up(|node| {
+        // A sort makes its filter anew each time.
+        changes |= !node.is::<SortExec>() && !node.dynamic_expressions_produced().is_empty();
+        match node.downcast_ref::<ScanExec>() {
+            Some(scan) => Ok(Transformed::yes(Arc::new(scan.unbound()))),
+            None => Ok(Transformed::no(node)),
+        }
+    })?;
+    Ok((!changes).then_some(plan.data))
 }
 
 /// Whether every scan of a plan is of rows of the store.

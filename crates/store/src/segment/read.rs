@@ -111,6 +111,13 @@ impl Segment {
         batches.into_iter().map(|batch| without(batch, has_deleted.then_some(deleted), with_ids)).collect()
     }
 
+    /// How many rows a part has.
+    pub fn part_rows(&self, part: usize) -> u64 {
+        // As many as the whole when the file cannot be read; `read` says why.
+        let rows = |loaded: Arc<Loaded>| loaded.metadata.metadata().row_groups().get(part).map(|g| g.num_rows() as u64);
+        self.load().ok().and_then(rows).unwrap_or(self.meta.row_count)
+    }
+
     /// First row of each part.
     pub(super) fn part_starts(&self) -> Result<Vec<u64>> {
         Ok(self.load()?.starts.clone())
