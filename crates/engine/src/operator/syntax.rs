@@ -25,6 +25,7 @@ use highwater_model::Numeric;
 use highwater_model::numeric::NumericError;
 use std::ops::ControlFlow;
 
+mod distinct;
 mod json;
 
 /// Rewrites every expression in a statement, query or expression, before it is planned.
@@ -39,6 +40,7 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         bind_sign(expr);
+        distinct::end(expr);
         ControlFlow::Continue(())
     }
 

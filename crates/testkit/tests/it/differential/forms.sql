@@ -320,6 +320,10 @@ SELECT DISTINCT g, count(*) OVER (PARTITION BY g) FROM windowed ORDER BY g;
 SELECT t, sum(x) OVER nosuch FROM windowed;
 
 --- joins and subqueries
+SELECT a FROM (VALUES (1, 2), (2, 3)) u(a, b) JOIN (VALUES (1, 5), (2, 6)) v(a, c) USING (a) WHERE a = 1;
+SELECT * FROM (VALUES (1, 2), (2, 3)) u(a, b) NATURAL JOIN (VALUES (1, 5), (2, 6)) v(a, c) WHERE a > 1 AND b < 9;
+SELECT a, c FROM (VALUES (1, 2), (2, 3)) u(a, b) LEFT JOIN (VALUES (2, 6)) v(a, c) USING (a) WHERE a BETWEEN 1 AND 2 ORDER BY a;
+SELECT a + 1 FROM (VALUES (1, 2), (2, 3)) u(a, b) JOIN (VALUES (1, 5), (2, 6)) v(a, c) USING (a) WHERE a IN (1, 2) ORDER BY a;
 CREATE TABLE left_side (a int, b text);
 CREATE TABLE right_side (a int, c float8);
 INSERT INTO left_side VALUES (1, 'one'), (2, 'two'), (3, NULL), (NULL, 'none');
@@ -436,6 +440,11 @@ VALUES (1), (2) ORDER BY 1 DESC LIMIT 1;
 SELECT v FROM (VALUES (1)) v(v);
 
 --- conditions
+SELECT true IS DISTINCT FROM true OR true, false IS NOT DISTINCT FROM true AND false;
+SELECT true OR true IS DISTINCT FROM true AND false, NOT true IS DISTINCT FROM true AND false;
+SELECT count(*) FROM (VALUES (1, 2, 3)) v(a, b, c) WHERE a IS DISTINCT FROM b AND c > 0 AND a IS DISTINCT FROM c OR c < 0;
+SELECT 1 IS DISTINCT FROM 1 + 1, 1 + 1 IS NOT DISTINCT FROM 2, 1 = 1 IS DISTINCT FROM 2 = 3;
+SELECT true AND true IS DISTINCT FROM false OR false, CASE WHEN 1 IS DISTINCT FROM 2 AND 2 IS DISTINCT FROM 2 THEN 1 ELSE 2 END;
 SELECT CASE WHEN 1 = 1 THEN 1 ELSE 1.5 END, CASE 1 WHEN 1 THEN 'a' ELSE NULL END, CASE WHEN false THEN 1 END, CASE WHEN true THEN date '2024-02-29' ELSE timestamp '2024-02-29' END;
 SELECT CASE WHEN true THEN 1 ELSE 'a' END;
 SELECT CASE WHEN true THEN 1 ELSE '2' END;
