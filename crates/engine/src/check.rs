@@ -196,8 +196,8 @@ impl<'a> Comparison<'a> {
     async fn new(planner: &Planner, cagg: &'a ContinuousAggregate, ranges: &RangeSet) -> Result<Self> {
         let (restricted, definition) = realtime::definition_within(planner, cagg, ranges)?;
         let layout: Vec<(String, Role)> = definition.columns()?.into_iter().map(|c| (c.name, c.role)).collect();
-        let sameness = definition.sameness();
         let definition = definition.measuring()?;
+        let sameness = definition.sameness();
         let bucket = layout.iter().position(|(_, role)| *role == Role::Group(definition.bucket_group()));
         let bucket = bucket.ok_or_else(|| Error::internal("every group is a column"))?;
         let computed = realtime::compute_as(&restricted, cagg, &definition, ranges)?;

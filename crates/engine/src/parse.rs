@@ -79,6 +79,8 @@ pub enum Statement {
         /// Whether it may be there already.
         if_not_exists: bool,
     },
+    /// CHECKPOINT.
+    Checkpoint,
     /// A statement that has nothing to do here, such as VACUUM; its command tag.
     Nothing(&'static str),
 }
@@ -205,7 +207,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["COPY", ..] => reader.copy().map(|copy| Statement::Copy(Box::new(copy))),
         ["VACUUM", ..] => Ok(Statement::Nothing("VACUUM")),
         ["ANALYZE", ..] | ["ANALYSE", ..] => Ok(Statement::Nothing("ANALYZE")),
-        ["CHECKPOINT", ..] => Ok(Statement::Nothing("CHECKPOINT")),
+        ["CHECKPOINT", ..] => Ok(Statement::Checkpoint),
         ["REINDEX", ..] => Ok(Statement::Nothing("REINDEX")),
         ["CLUSTER", ..] => Ok(Statement::Nothing("CLUSTER")),
         ["RESET", "TIME", "ZONE"] => parse("RESET timezone"),

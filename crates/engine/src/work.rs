@@ -207,6 +207,10 @@ impl Work {
         match statement {
             Statement::Empty => Ok(Outcome::Empty),
             Statement::Nothing(tag) => Ok(Outcome::Done((*tag).to_owned())),
+            Statement::Checkpoint => {
+                tokio::task::block_in_place(|| self.engine.store.checkpoint())?;
+                Ok(Outcome::Done("CHECKPOINT".to_owned()))
+            }
             Statement::Sql(sql) => match sql.as_ref() {
                 ast::Statement::Query(query) if into(query).is_some() => {
                     let mut query = query.clone();
