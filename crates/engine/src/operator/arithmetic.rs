@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use highwater_model::Numeric;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 /// An operator that is computed by a kernel of ours.
@@ -109,7 +110,21 @@ impl ScalarUDFImpl for Operator {
     fn display_name(&self, args: &[Expr]) -> DfResult<String> {
         Ok(format!("{} {} {}", args[0], self.op.symbol(), args[1]))
     }
+
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        let name = format!("{}({},{})", self.name, args[0].schema_name(), args[1].schema_name());
+        if name.len() <= LONGEST_NAME {
+            return Ok(name);
+        }
+        // DataFusion tells columns apart by such names, and makes them again and again; nobody sees them.
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        Ok(format!("{}#{:016x}", self.name, hasher.finish()))
+    }
 }
+
+/// Longer names of operators are cut to a hash.
+const LONGEST_NAME: usize = 160;
 
 /// The type of a `numeric` result: with all digits that it may have, or without bounds where there may be too many.
 fn numeric_type(op: Op, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {

@@ -8,7 +8,7 @@
 use super::cast::plan_cast;
 use super::exact;
 use super::kernel::rowwise;
-use super::operand::{Kind, UNBOUNDED, type_name};
+use super::operand::{Kind, UNBOUNDED, is_operator, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::function::json as functions;
@@ -34,6 +34,9 @@ use std::sync::Arc;
 
 /// The type of an expression, if it is one whose Arrow type does not tell.
 pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
+    if is_operator(expr) {
+        return None;
+    }
     if let Expr::ScalarFunction(call) = expr
         && call.func.name() == "array_element"
         && let Some(ColumnType::List(item)) = call.args.first().and_then(|list| marked(list, schema))

@@ -5,7 +5,7 @@ use super::cast::{cast_operand, plan_cast};
 use super::keys::{as_taken, key_of_number, settle_arguments, settle_keys, settle_subquery, sorted};
 use super::marked::{has_order_key, is_untyped, mark, marked, marked_field, order_key, plan_marked_cast};
 use super::named;
-use super::operand::{Kind, Operand, retype_literal, type_name};
+use super::operand::{Kind, Operand, is_comparison, retype_literal, type_name};
 use super::plan::{interval_key, plan_binary, plan_comparison};
 use super::union::settle_union;
 use crate::error::{Error, Result};
@@ -508,9 +508,4 @@ fn must_be_boolean(what: &str, operand: &Expr, schema: &DFSchema) -> Result<()> 
         }
         _ => Ok(()),
     }
-}
-
-fn is_comparison(op: Operator) -> bool {
-    use Operator::*;
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

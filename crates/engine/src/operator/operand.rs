@@ -1,13 +1,15 @@
 //! What an operand is: its PostgreSQL type, or a literal that still has none.
 
+use super::arithmetic::Operator;
 use super::exact;
 use crate::error::{Error, Result};
 use crate::text::number::{self, overflows_numeric};
 use crate::text::parse_scalar;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{Cast, Placeholder};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, ScalarUDFImpl};
 use highwater_model::Numeric;
 use highwater_model::time::Clockface;
 use std::sync::Arc;
@@ -143,6 +145,36 @@ impl Kind {
     }
 }
 
+/// The Arrow type of an expression.
+///
+/// What DataFusion does for it grows with the fourth power of how many operators are in a row, because for the type of
+/// a call it writes out the names of all calls below; so those of operators are told here.
+pub fn type_of(expr: &Expr, schema: &DFSchema) -> DfResult<DataType> {
+    match expr {
+        Expr::ScalarFunction(call) if let Some(operator) = call.func.inner().downcast_ref::<Operator>() => {
+            let types = call.args.iter().map(|arg| type_of(arg, schema)).collect::<DfResult<Vec<_>>>()?;
+            operator.return_type(&types)
+        }
+        Expr::BinaryExpr(_) if is_operator(expr) => Ok(DataType::Boolean),
+        other => other.get_type(schema),
+    }
+}
+
+/// Whether it is arithmetic, a comparison, AND or OR.
+pub fn is_operator(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<Operator>().is_some(),
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => op.is_logic_operator() || is_comparison(*op),
+        _ => false,
+    }
+}
+
+/// Whether it compares two values.
+pub fn is_comparison(op: datafusion::logical_expr::Operator) -> bool {
+    use datafusion::logical_expr::Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
 /// The Arrow type of `timestamp`.
 pub fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
@@ -210,7 +242,7 @@ impl Operand {
         let data_type = match &expr {
             Expr::Literal(ScalarValue::Utf8(Some(_)), _) => DataType::Null,
             Expr::Placeholder(Placeholder { field: None, .. }) => DataType::Null,
-            _ => expr.get_type(schema).ok()?,
+            _ => type_of(&expr, schema).ok()?,
         };
         Some(Operand { kind: Kind::of(&data_type), data_type, expr })
     }

@@ -188,10 +188,12 @@ fn plan_arrays(
     clock: &Clockface,
 ) -> Result<Option<Expr>> {
     use datafusion::functions_nested::array_has::{array_has_all_udf, array_has_any_udf};
+    if !matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap) {
+        return Ok(None);
+    }
     let list = |expr: &Expr| expr.get_type(schema).ok().filter(|t| matches!(t, DataType::List(_)));
     let (l, r) = (list(left), list(right));
-    let contains = matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap);
-    let Some(target) = l.clone().or_else(|| r.clone()).filter(|_| contains) else { return Ok(None) };
+    let Some(target) = l.clone().or_else(|| r.clone()) else { return Ok(None) };
     let side = |expr: &Expr, known: &Option<DataType>| match known {
         None if marked::is_untyped(expr) => plan_cast(expr.clone(), &target, schema, clock),
         _ => Ok(expr.clone()),
