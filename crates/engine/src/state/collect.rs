@@ -52,11 +52,18 @@ fn inputs(call: &AggregateFunction) -> Vec<Expr> {
     call.params.args.iter().cloned().chain(order).collect()
 }
 
-/// The inputs whose values are kept, with their number: not constants, unless there is nothing else.
+/// The inputs whose values are kept, with their number: each once, and not constants, unless there is nothing else.
 fn kept(call: &AggregateFunction) -> Vec<(usize, Expr)> {
-    let all: Vec<(usize, Expr)> = inputs(call).into_iter().enumerate().collect();
+    let inputs = inputs(call);
+    let all = inputs.iter().cloned().enumerate().filter(|(i, _)| first(&inputs, *i) == *i);
+    let all: Vec<(usize, Expr)> = all.collect();
     let changing: Vec<_> = all.iter().filter(|(_, e)| !e.column_refs().is_empty()).cloned().collect();
     if changing.is_empty() { all } else { changing }
+}
+
+/// The first input that is the same as this one.
+fn first(inputs: &[Expr], i: usize) -> usize {
+    inputs.iter().position(|input| *input == inputs[i]).unwrap_or(i)
 }
 
 fn plain(func: Arc<AggregateUDF>, arg: Expr, filter: Option<Box<Expr>>) -> Expr {
@@ -88,7 +95,7 @@ impl Finish {
         // A constant argument stays one, because some aggregates insist on it.
         let column = |i: usize| match &inputs[i] {
             constant if constant.column_refs().is_empty() => constant.clone(),
-            _ => Expr::Column(Column::new_unqualified(format!("v{i}"))),
+            _ => Expr::Column(Column::new_unqualified(format!("v{}", first(&inputs, i)))),
         };
         let args = (0..call.params.args.len())
             .map(|i| session.create_physical_expr(column(i), &kept))
@@ -101,7 +108,7 @@ impl Finish {
         let sort = sort.collect::<Result<Vec<_>>>()?;
         // Where in a kept row it is; what all rows share orders nothing.
         let order = call.params.order_by.iter().enumerate().filter_map(|(i, s)| {
-            let position = kept_inputs.iter().position(|(input, _)| *input == offset + i)?;
+            let position = kept_inputs.iter().position(|(input, _)| *input == first(&inputs, offset + i))?;
             Some((position, SortOptions { descending: !s.asc, nulls_first: s.nulls_first }))
         });
         let order = order.collect();

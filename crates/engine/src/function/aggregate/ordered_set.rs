@@ -307,7 +307,9 @@ impl Accumulator for Values {
     }
 
     fn size(&self) -> usize {
-        let chunks: usize = self.chunks.iter().map(|c| c.get_array_memory_size()).sum();
+        // Chunks of many groups share the buffers of the batch that they came in.
+        let own = |chunk: &ArrayRef| size_of::<ArrayRef>() + chunk.to_data().get_slice_memory_size().unwrap_or(0);
+        let chunks: usize = self.chunks.iter().map(own).sum();
         size_of::<Self>() + chunks + self.doubles.capacity() * size_of::<f64>()
     }
 
