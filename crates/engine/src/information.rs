@@ -22,6 +22,7 @@ pub mod timescale;
 mod types;
 
 use crate::Result;
+use crate::activity::Sessions;
 use crate::query::Planner;
 use crate::setting::Settings;
 use datafusion::catalog::TableProvider;
@@ -111,8 +112,10 @@ pub struct Known {
     pub database: String,
     /// All databases of the instance.
     pub databases: Vec<String>,
-    /// Now, microseconds since 1970 UTC.
-    pub now: i64,
+    /// All sessions of the instance.
+    pub sessions: Arc<Sessions>,
+    /// The number of the one that asks.
+    pub session: i32,
     relations: OnceLock<Vec<Relation>>,
 }
 
@@ -130,7 +133,8 @@ impl Known {
             user: planner.user().to_owned(),
             database: planner.engine().name.clone(),
             databases,
-            now: planner.engine().now(),
+            sessions: planner.engine().sessions.clone(),
+            session: planner.session(),
             relations: OnceLock::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! A data directory with its databases.
 
+use crate::activity::Sessions;
 use crate::database::{Databases, Engine};
 use crate::session::Session;
 use crate::{Error, Result, job};
@@ -72,6 +73,7 @@ pub struct Instance {
     databases: Mutex<BTreeMap<String, Arc<Engine>>>,
     /// The names of the databases, for those who cannot wait.
     names: Databases,
+    sessions: Arc<Sessions>,
     closing: AtomicBool,
     /// Held shared by running jobs, so that closing can wait for them.
     pub(crate) running: RwLock<()>,
@@ -99,7 +101,9 @@ impl Instance {
                 }
             }
         }
+        let sessions = Arc::new(Sessions::since(options.clock.now_micros()));
         let instance = Arc::new(Instance {
+            sessions,
             options,
             databases: Mutex::default(),
             names: Databases::default(),

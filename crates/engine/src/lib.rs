@@ -8,6 +8,7 @@
 //! # Ok(()) }
 //! ```
 
+mod activity;
 mod administration;
 mod check;
 mod convert;

@@ -78,6 +78,7 @@ pub struct Planner {
     reads: Arc<Mutex<Vec<CaggId>>>,
     /// Definitions that were planned for what they mean.
     meanings: Arc<Mutex<HashMap<CaggId, Arc<Definition>>>>,
+    session: i32,
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
     numbered: AtomicBool,
@@ -111,6 +112,7 @@ impl Planner {
             known: OnceLock::new(),
             reads: Arc::default(),
             meanings: Arc::default(),
+            session: 0,
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
             bound: Arc::default(),
@@ -181,10 +183,16 @@ impl Planner {
             .collect()
     }
 
-    /// Remembers for this session which numbers of sequences it gets.
-    pub fn with_seen(mut self, seen: Arc<Mutex<Seen>>) -> Self {
+    /// Plans for a session: its number, and which numbers of sequences it got.
+    pub fn with_session(mut self, session: i32, seen: Arc<Mutex<Seen>>) -> Self {
+        self.session = session;
         self.seen = seen;
         self
+    }
+
+    /// Number of the session that it plans for; 0 where there is none.
+    pub fn session(&self) -> i32 {
+        self.session
     }
 
     /// Makes base tables have the stable id of each row as a last column.

@@ -46,13 +46,15 @@ pub struct Work {
     pub bound: Arc<[ScalarValue]>,
     /// What the session has seen of sequences.
     pub seen: Arc<Mutex<Seen>>,
+    /// The session's number.
+    pub session: i32,
 }
 
 impl Work {
     /// A planner that sees what the transaction sees.
     pub fn planner(&self) -> Planner {
         Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
-            .with_seen(self.seen.clone())
+            .with_session(self.session, self.seen.clone())
             .with_bound(self.bound.clone())
     }
 
@@ -350,7 +352,7 @@ impl Work {
             true => CopyData::Rows(columns, rows),
             false => CopyData::Lines(copy::unload(columns, rows, &statement.options, self.settings.time_zone())?),
         };
-        Ok(Outcome::CopyOut(CopyOut { binary: statement.binary, columns: count, data }))
+        Ok(Outcome::CopyOut(CopyOut { binary: statement.binary, columns: count, data, _running: None }))
     }
 }
 

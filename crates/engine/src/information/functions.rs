@@ -3,6 +3,7 @@
 //! They are made for one statement and see the version it sees. Arguments that name a relation take its
 //! name or its oid, so `'readings'`, `'readings'::regclass` and `16384` all work.
 
+use crate::activity::Activity;
 use crate::information::relations::{self, Kind, Relation};
 use crate::information::rows::{Cell, PG_TYPE, column};
 use crate::information::{Known, constraint, size, types};
@@ -17,6 +18,7 @@ use datafusion::logical_expr::{
 use highwater_model::{ColumnId, TableId};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What computes a call.
@@ -115,11 +117,13 @@ const FUNCTIONS: &[Entry] = &[
     ("session_user", "name", true, |known, _| Ok((&known.user).into())),
     ("user", "name", true, |known, _| Ok((&known.user).into())),
     ("current_setting", "text", true, current_setting),
-    ("pg_backend_pid", "int4", true, |_, _| Ok(i64::from(std::process::id()).into())),
+    ("pg_backend_pid", "int4", true, |known, _| Ok(known.session.into())),
+    ("pg_cancel_backend", "bool", true, |known, args| of_session(known, args, |session| session.cancel.cancel())),
+    ("pg_terminate_backend", "bool", true, |known, args| of_session(known, args, Activity::end)),
     ("pg_is_in_recovery", "bool", true, |_, _| Ok(false.into())),
     ("pg_is_wal_replay_paused", "bool", true, |_, _| Ok(false.into())),
-    ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
-    ("pg_conf_load_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
+    ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.sessions.since))),
+    ("pg_conf_load_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.sessions.since))),
     ("pg_advisory_unlock_all", "void", true, |_, _| Ok("".into())),
     ("txid_current", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
     ("pg_current_xact_id", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
@@ -142,7 +146,12 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn find(known: impl FnOnce() -> Arc<Known>, name: &str) -> Option<Arc<ScalarUDF>> {
     let entry = FUNCTIONS.iter().find(|(known, ..)| *known == name)?;
     let signature = TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]);
-    let signature = Signature::new(signature, Volatility::Stable);
+    // What does something to a session is executed with the query, not when it is planned.
+    let volatility = match name {
+        "pg_cancel_backend" | "pg_terminate_backend" => Volatility::Volatile,
+        _ => Volatility::Stable,
+    };
+    let signature = Signature::new(signature, volatility);
     Some(Arc::new(ScalarUDF::from(CatalogFunction { entry, known: known(), signature })))
 }
 
