@@ -80,7 +80,6 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     let mut all = crate::operator::arithmetic::operators();
     all.push(crate::operator::apart());
     all.push(crate::operator::plan::interval_key());
-    all.push(crate::operator::precision::precision());
     all.extend(crate::operator::named::functions());
     all.push(Arc::new(time_bucket::time_bucket()));
     all.extend(time::functions());

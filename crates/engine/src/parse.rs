@@ -182,6 +182,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
     let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
     order_sequence_options(&mut tokens);
     limit_by_fetch(&mut tokens);
+    cast_to_digits(&mut tokens);
     let words: Vec<String> = tokens.iter().take(6).map(|t| t.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
@@ -382,6 +383,25 @@ fn limit_by_fetch(tokens: &mut Vec<TokenWithSpan>) {
             tokens.remove(at);
             tokens[at - 1].token = Token::make_keyword("LIMIT");
         }
+    }
+}
+
+/// `interval(2) '…'`, which sqlparser does not read, as `'…'::interval(2)`.
+fn cast_to_digits(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at + 4 < tokens.len() {
+        if let [word, open, digits, close, text] = &tokens[at..at + 5]
+            && matches!(&word.token, Token::Word(w) if w.keyword == Keyword::INTERVAL)
+            && matches!(
+                (&open.token, &digits.token, &close.token, &text.token),
+                (Token::LParen, Token::Number(..), Token::RParen, Token::SingleQuotedString(_))
+            )
+        {
+            let cast = TokenWithSpan::new(Token::DoubleColon, text.span);
+            tokens[at..at + 5].rotate_right(1);
+            tokens.insert(at + 1, cast);
+        }
+        at += 1;
     }
 }
 

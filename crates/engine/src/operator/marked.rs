@@ -9,6 +9,7 @@ use super::cast::plan_cast;
 use super::exact;
 use super::kernel::rowwise;
 use super::operand::{Kind, UNBOUNDED, type_name};
+use super::precision::limited;
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::function::json as functions;
@@ -45,7 +46,8 @@ pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
 
 /// As [`marked`], of a field.
 pub fn marked_field(field: &Field) -> Option<ColumnType> {
-    field_type(field).filter(|t| type_mark(t).is_some() && !matches!(t, ColumnType::AnyNumeric(_)))
+    let told = |t: &ColumnType| matches!(t, ColumnType::AnyNumeric(_) | ColumnType::Limited(..));
+    field_type(field).filter(|t| type_mark(t).is_some() && !told(t))
 }
 
 /// Characters of the longest `char(n)`.
@@ -74,6 +76,10 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
         let number = plan_marked_cast(expr, &typed_field("", &ColumnType::AnyNumeric(None)), schema, clock)?;
         return Ok(exact::fitted(number, digits));
     }
+    if let Some(ColumnType::Limited(of, limit)) = field_type(target) {
+        let whole = plan_marked_cast(expr, &typed_field("", &of), schema, clock)?;
+        return limited(whole, &of, limit);
+    }
     let to = marked_field(target);
     if to.is_none() && marked(&expr, schema).is_none() {
         return plan_cast(expr, target.data_type(), schema, clock);
@@ -90,8 +96,8 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
 /// # Errors
 /// As [`plan_marked_cast`]; 22001 when a value is too long.
 pub fn assign(expr: Expr, to: &ColumnType, schema: &DFSchema, clock: &Clockface) -> Result<Expr> {
-    if matches!(to, ColumnType::AnyNumeric(_)) {
-        // A number is rounded, as by a cast.
+    if matches!(to, ColumnType::AnyNumeric(_) | ColumnType::Limited(..)) {
+        // A number or a time is rounded, as by a cast.
         return plan_marked_cast(expr, &typed_field("", to), schema, clock);
     }
     convert(expr, to, How::Assignment, schema, clock)

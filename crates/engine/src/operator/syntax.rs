@@ -14,12 +14,13 @@
 
 use super::clauses::rewrite_clauses;
 use super::plan::{DISTINCT, NOT_DISTINCT};
-use super::precision::rewrite_precision;
 use crate::state::accessor;
+use crate::types::interval_limit;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName, Query, SetExpr,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowType,
 };
 use highwater_model::Numeric;
 use highwater_model::numeric::NumericError;
@@ -124,7 +125,10 @@ fn rewrite(expr: &mut Expr) {
             *expr = call("timezone", args);
         }
         Expr::Interval(interval) => {
-            if let Some(typed) = typed_interval(interval) {
+            if let Some(mut typed) = typed_interval(interval) {
+                if let Expr::Cast { expr: text, data_type, .. } = &mut typed {
+                    spell_units(text, data_type);
+                }
                 *expr = typed;
             }
         }
@@ -185,13 +189,12 @@ fn rewrite(expr: &mut Expr) {
             if matches!(inner.as_ref(), Expr::Array(array) if array.elem.is_empty()) {
                 **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
             }
-            rewrite_precision(expr);
+            spell_units(inner, data_type);
         }
         Expr::TypedString(typed) => {
             let kind = CastKind::Cast;
             let value = Box::new(Expr::Value(typed.value.clone()));
             *expr = Expr::Cast { kind, expr: value, data_type: typed.data_type.clone(), array: false, format: None };
-            rewrite_precision(expr);
         }
         Expr::BinaryOp { left, op: op @ (BinaryOperator::Eq | BinaryOperator::NotEq), right } => {
             if let (Some(mut l), Some(mut r)) = (values_of_row(left), values_of_row(right))
@@ -508,39 +511,41 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
 fn typed_interval(interval: &Interval) -> Option<Expr> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = value.value.clone().into_string()?;
-    let bare = text.trim().parse::<f64>().is_ok();
-    if (&interval.leading_field, &interval.last_field) == (&Some(DateTimeField::Day), &Some(DateTimeField::Hour))
-        && let Some((days, hours)) = text.trim().split_once(' ')
-        && hours.trim().parse::<f64>().is_ok()
-    {
-        return Some(cast(format!("{days} day {hours} hour")));
-    }
-    let unit = match interval.last_field.as_ref().or(interval.leading_field.as_ref()) {
-        Some(unit) if bare => format!(" {}", unit_name(unit)),
-        // 10:20 are hours and minutes, unless seconds are asked for without hours.
-        Some(DateTimeField::Second) if text.matches(':').count() == 1 && !starts_with_hours(interval) => {
-            return Some(cast(format!("00:{}", text.trim())));
-        }
-        _ => String::new(),
+    let fields = match (&interval.leading_field, &interval.last_field) {
+        (None, _) => None,
+        (Some(D::Year), None) => Some(IntervalFields::Year),
+        (Some(D::Month), None) => Some(IntervalFields::Month),
+        (Some(D::Day), None) => Some(IntervalFields::Day),
+        (Some(D::Hour), None) => Some(IntervalFields::Hour),
+        (Some(D::Minute), None) => Some(IntervalFields::Minute),
+        (Some(D::Second), None) => Some(IntervalFields::Second),
+        (Some(D::Year), Some(D::Month)) => Some(IntervalFields::YearToMonth),
+        (Some(D::Day), Some(D::Hour)) => Some(IntervalFields::DayToHour),
+        (Some(D::Day), Some(D::Minute)) => Some(IntervalFields::DayToMinute),
+        (Some(D::Day), Some(D::Second)) => Some(IntervalFields::DayToSecond),
+        (Some(D::Hour), Some(D::Minute)) => Some(IntervalFields::HourToMinute),
+        (Some(D::Hour), Some(D::Second)) => Some(IntervalFields::HourToSecond),
+        (Some(D::Minute), Some(D::Second)) => Some(IntervalFields::MinuteToSecond),
+        _ => return None,
     };
-    Some(cast(format!("{text}{unit}")))
-}
-
-fn starts_with_hours(interval: &Interval) -> bool {
-    matches!(interval.leading_field, Some(DateTimeField::Hour | DateTimeField::Day))
-}
-
-fn unit_name(unit: &DateTimeField) -> String {
-    unit.to_string().to_lowercase()
-}
-
-fn cast(text: String) -> Expr {
-    Expr::Cast {
+    // In `SECOND(1)` the parser reads the digits as those before the point.
+    let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+    Some(Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(Expr::value(Value::SingleQuotedString(text))),
-        data_type: DataType::Interval { fields: None, precision: None },
+        data_type: DataType::Interval { fields, precision },
         array: false,
         format: None,
+    })
+}
+
+/// A literal that becomes an interval of some fields has the units that they say.
+fn spell_units(text: &mut Expr, data_type: &DataType) {
+    if let DataType::Interval { fields: Some(fields), .. } = data_type
+        && let Expr::Value(value) = text
+        && let Value::SingleQuotedString(text) = &mut value.value
+    {
+        *text = interval_limit(Some(fields), None).spelled(text).into_owned();
     }
 }
 
