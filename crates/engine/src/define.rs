@@ -20,6 +20,7 @@ use crate::procedure;
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
+use crate::{procedure, temporary};
 use arrow::datatypes::FieldRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
@@ -161,6 +162,10 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         return Err(Error::unsupported("plain materialized views are not supported")
             .hint("Use WITH (timescaledb.continuous) and a time_bucket."));
     }
+    if view.temporary || temporary::names_temporary(&view.name) {
+        return Err(Error::unsupported("temporary views are not supported").hint("Use WITH, or a temporary table."));
+    }
+    temporary::refuse_in(work, &view.query, "views")?;
     let (schema, name) = work.new_name(&view.name)?;
     let existing = work.transaction.version().catalog().table(&schema, &name).cloned();
     let id = match (&existing, view.or_replace) {

@@ -3,7 +3,7 @@
 use crate::activity::Sessions;
 use crate::database::{Databases, Engine};
 use crate::session::Session;
-use crate::{Error, Result, job};
+use crate::{Error, Result, job, temporary};
 use highwater_store::disk::{Disk, Local, Memory};
 use highwater_store::{Clock, Store, StoreOptions, SystemClock};
 use std::collections::BTreeMap;
@@ -128,8 +128,12 @@ impl Instance {
         };
         let store =
             tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
-        let engine =
-            Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
+        let (names, sessions, clock) = (self.names.clone(), self.sessions.clone(), self.options.clock.clone());
+        let engine = Engine::new(name, names, sessions, store, clock, self.options.memory_limit)?;
+        let left = temporary::schemas(&engine);
+        if !left.is_empty() {
+            temporary::clear(self, &engine, &left).await?;
+        }
         if self.options.scheduler {
             job::schedule(self, &engine);
         }

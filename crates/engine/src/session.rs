@@ -15,7 +15,7 @@ use crate::query::StatementTimes;
 use crate::sequence::Seen;
 use crate::setting::Settings;
 use crate::work::Work;
-use crate::{administration, names};
+use crate::{administration, names, temporary};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
@@ -31,6 +31,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// Rows of a result as they are computed, never collected whole.
 pub type RowStream = BoxStream<'static, Result<RecordBatch>>;
@@ -304,6 +305,7 @@ impl Session {
             let transaction = self.end_work(work);
             let result = match (result, transaction) {
                 (Ok(outcome), Some(mut transaction)) => {
+                    self.end_temporary(&mut transaction)?;
                     self.engine.numbers.settle(&mut transaction)?;
                     let wait = self.settings.get("synchronous_commit")? != "off";
                     self.engine.commit(transaction, wait).await.map(|()| outcome)
@@ -438,12 +440,23 @@ impl Session {
                 }
                 done("CLOSE CURSOR")
             }
-            Sql::Discard { .. } => {
-                self.prepared.clear();
-                self.settings.reset_all();
-                *self.seen.lock() = Seen::default();
-                self.held.clear();
-                done("DISCARD ALL")
+            Sql::Discard { object_type } => {
+                let all = *object_type == ast::DiscardObject::ALL;
+                if all && self.block.as_ref().is_some_and(|block| !block.implicit) {
+                    return Err(Error::new("25001", "DISCARD ALL cannot run inside a transaction block"));
+                }
+                if all || *object_type == ast::DiscardObject::SEQUENCES {
+                    *self.seen.lock() = Seen::default();
+                }
+                if all || *object_type == ast::DiscardObject::TEMP {
+                    self.discard_temporary().await?;
+                }
+                if all {
+                    self.prepared.clear();
+                    self.settings.reset_all();
+                    self.held.clear();
+                }
+                done(&statement.to_string())
             }
             Sql::Prepare { name, data_types, statement } => {
                 let work = self.begin_work();
@@ -538,11 +551,36 @@ impl Session {
         }
         let wait = self.settings.get("synchronous_commit")? != "off";
         let mut transaction = block.transaction.expect("no statement is running");
+        self.end_temporary(&mut transaction)?;
         self.engine.numbers.settle(&mut transaction)?;
-        self.engine.commit(transaction, wait).await?;
+        if let Err(e) = self.engine.commit(transaction, wait).await {
+            self.settings = block.settings;
+            return Err(e);
+        }
         self.settings.end_transaction();
         self.held.extend(cursors.into_iter().filter(|(_, cursor)| cursor.hold));
         Ok("COMMIT")
+    }
+
+    /// Drops the temporary tables.
+    async fn discard_temporary(&mut self) -> Result<()> {
+        if self.settings.temporary.is_none() {
+            return Ok(());
+        }
+        let mut work = self.begin_work();
+        let result = temporary::discard(&mut work);
+        self.settings = work.settings.clone();
+        let transaction = self.end_work(work);
+        result?;
+        match transaction {
+            Some(transaction) => self.engine.commit(transaction, true).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What temporary tables want at the end of a transaction.
+    fn end_temporary(&mut self, transaction: &mut Transaction) -> Result<()> {
+        self.settings.temporary.as_mut().map_or(Ok(()), |temporary| temporary.end_transaction(transaction))
     }
 
     fn rollback(&mut self) {
@@ -753,7 +791,8 @@ impl Session {
         let result = tokio::task::block_in_place(|| copy.loading.finish(&mut work));
         let transaction = self.end_work(work);
         let rows = result.inspect_err(|_| self.fail())?;
-        if let Some(transaction) = transaction {
+        if let Some(mut transaction) = transaction {
+            self.end_temporary(&mut transaction)?;
             self.engine.commit(transaction, true).await.inspect_err(|_| self.fail())?;
         }
         Ok(format!("COPY {rows}"))
@@ -871,6 +910,25 @@ impl Session {
     /// The database's name.
     pub fn database(&self) -> &str {
         &self.engine.name
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What an open block did is undone.
+        let settings = self.block.as_ref().map_or(&self.settings, |block| &block.settings);
+        let Some(left) = &settings.temporary else { return };
+        let (instance, engine, schemas) = (self.instance.clone(), self.engine.clone(), [left.schema.clone()]);
+        // Without a runtime, whoever opens the database next drops them.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let _running = instance.running.read().await;
+            if !instance.is_closing()
+                && let Err(e) = temporary::clear(&instance, &engine, &schemas).await
+            {
+                warn!(schemas = ?schemas, error = %e, "temporary tables of a session are left");
+            }
+        });
     }
 }
 

@@ -51,6 +51,25 @@ pub struct Work {
 }
 
 impl Work {
+    /// A statement of no session, on a transaction of its own.
+    pub fn alone(instance: &Arc<Instance>, engine: &Arc<Engine>, user: &str) -> Work {
+        let now = engine.now();
+        Work {
+            instance: instance.clone(),
+            engine: engine.clone(),
+            transaction: engine.store.begin(),
+            settings: Settings::default(),
+            user: user.to_owned(),
+            times: StatementTimes { transaction: now, statement: now },
+            autocommit: true,
+            notices: Vec::new(),
+            described: Vec::new(),
+            bound: Arc::default(),
+            seen: Arc::default(),
+            session: 0,
+        }
+    }
+
     /// A planner that sees what the transaction sees.
     pub fn planner(&self) -> Planner {
         Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
@@ -61,6 +80,11 @@ impl Work {
     /// The relation that a name stands for.
     pub fn resolve(&self, parts: &[String]) -> Result<Relation> {
         resolve(self.transaction.version(), &self.settings.search_path(&self.user), parts)
+    }
+
+    /// The relation that a name stands for in what is kept, such as a view.
+    pub fn resolve_kept(&self, parts: &[String]) -> Result<Relation> {
+        resolve(self.transaction.version(), &self.settings.kept_search_path(&self.user), parts)
     }
 
     /// The table that a name stands for, to write to or define.
@@ -104,7 +128,7 @@ impl Work {
         let catalog = self.transaction.version().catalog();
         match parts.as_slice() {
             [name] => {
-                let path = self.settings.search_path(&self.user);
+                let path = self.settings.kept_search_path(&self.user);
                 let schema = path.into_iter().find(|s| catalog.schemas.contains_key(s));
                 let schema = schema.ok_or_else(|| Error::new("3F000", "no schema has been selected to create in"))?;
                 Ok((schema, name.clone()))

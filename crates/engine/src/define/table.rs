@@ -8,6 +8,7 @@ use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
 use crate::write::insert_all;
+use crate::{convert, temporary};
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
@@ -18,9 +19,15 @@ use highwater_model::{
 use highwater_store::unique;
 use std::sync::Arc;
 
-/// CREATE TABLE, with storage options.
-pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &Options) -> Result<Outcome> {
-    let (schema, name) = work.new_name(&create.name)?;
+/// CREATE TABLE, with the tables whose columns it takes over, and storage options.
+pub async fn create_table(
+    work: &mut Work,
+    create: &ast::CreateTable,
+    likes: &[Like],
+    options: &Options,
+) -> Result<Outcome> {
+    let temporary = create.temporary || temporary::names_temporary(&create.name);
+    let (schema, name) = new_name(work, &create.name, temporary)?;
     if work.transaction.version().catalog().is_taken(&schema, &name) {
         if create.if_not_exists {
             work.notice(Notice::new(format!("relation \"{name}\" already exists, skipping")));
@@ -35,10 +42,8 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         return Err(Error::unsupported("PARTITION BY is not supported")
             .hint("Make it a hypertable, which is cut by time: SELECT create_hypertable('…', 'time')."));
     }
-    if create.temporary {
-        return Err(no_temporary_tables());
-    }
     let mut table = new_table(work, schema, name);
+    temporary::at_commit(work, table.id, temporary, create.on_commit.as_ref())?;
     if let Some(query) = &create.query {
         return create_table_as(work, table, &create.columns, query).await;
     }
@@ -68,8 +73,9 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
     done("CREATE TABLE")
 }
 
-fn no_temporary_tables() -> Error {
-    Error::unsupported("temporary tables are not supported").hint("Create a table in a schema of its own and drop it.")
+/// The schema and name of a new table.
+fn new_name(work: &mut Work, name: &ast::ObjectName, temporary: bool) -> Result<(String, String)> {
+    if temporary { temporary::new_name(work, name) } else { work.new_name(name) }
 }
 
 fn new_table(work: &Work, schema: String, name: String) -> Table {
@@ -87,10 +93,8 @@ fn new_table(work: &Work, schema: String, name: String) -> Table {
 
 /// SELECT … INTO: CREATE TABLE … AS.
 pub async fn select_into(work: &mut Work, into: &ast::SelectInto, query: &ast::Query) -> Result<Outcome> {
-    if into.temporary {
-        return Err(no_temporary_tables());
-    }
-    let (schema, name) = work.new_name(&into.name)?;
+    let temporary = into.temporary || temporary::names_temporary(&into.name);
+    let (schema, name) = new_name(work, &into.name, temporary)?;
     if work.transaction.version().catalog().is_taken(&schema, &name) {
         return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
@@ -453,6 +457,9 @@ pub fn set_schema(work: &mut Work, name: &ast::ObjectName, schema: &ast::Ident) 
     if !work.transaction.version().catalog().schemas.contains_key(&schema) {
         return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
     }
+    if temporary::is_temporary(&schema) || temporary::is_temporary(&table.schema) {
+        return Err(Error::unsupported("cannot move objects into or out of temporary schemas"));
+    }
     let changed = Table { schema, ..table.as_ref().clone() };
     let new_name = (changed.schema.clone(), changed.name.clone());
     dependents::rename(work, &Relation::Table(table.clone()), &new_name)?;
@@ -606,12 +613,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             let name = match table_name {
                 ast::RenameTableNameKind::To(name) | ast::RenameTableNameKind::As(name) => name,
             };
-            changed.name = parse::name_parts(name).pop().unwrap_or_default();
-            if work.transaction.version().catalog().is_taken(&changed.schema, &changed.name) {
-                return Err(Error::new("42P07", format!("relation \"{}\" already exists", changed.name)));
-            }
-            let new_name = (changed.schema.clone(), changed.name.clone());
-            dependents::rename(work, &Relation::Table(table.clone()), &new_name)?;
+            changed = renamed(work, table, parse::name_parts(name).pop().unwrap_or_default())?;
         }
         AlterTableOperation::AlterColumn { column_name, op } => {
             let name = ident(column_name);

@@ -7,6 +7,7 @@ use crate::activity::Activity;
 use crate::information::relations::{self, Kind, Relation};
 use crate::information::rows::{Cell, PG_TYPE, column};
 use crate::information::{Known, constraint, size, types};
+use crate::temporary::is_temporary;
 use crate::{Error, Result, parse};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -127,7 +128,11 @@ const FUNCTIONS: &[Entry] = &[
     ("pg_advisory_unlock_all", "void", true, |_, _| Ok("".into())),
     ("txid_current", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
     ("pg_current_xact_id", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
-    ("pg_my_temp_schema", "oid", true, |_, _| Ok(Cell::Int(0))),
+    ("pg_my_temp_schema", "oid", true, |known, _| Ok(Cell::Int(temporary_schema(known).into()))),
+    ("pg_is_other_temp_schema", "bool", true, |known, args| {
+        let name = known.schemas().into_iter().find(|(_, of)| *of == oid(&args[0])).map(|(name, _)| name);
+        Ok(name.is_some_and(|name| is_temporary(&name) && !known.search_path.contains(&name)).into())
+    }),
     ("inet_server_addr", "inet", true, |_, _| Ok(Cell::Null)),
     ("inet_client_addr", "inet", true, |_, _| Ok(Cell::Null)),
     ("inet_server_port", "int4", true, |_, _| Ok(Cell::Null)),
@@ -492,6 +497,25 @@ fn type_oid(known: &Known, value: &ScalarValue) -> Result<u32> {
         return Ok(kind.id);
     }
     types::by_name(name.trim_matches('"')).ok_or_else(|| Error::new("42704", format!("type \"{name}\" does not exist")))
+}
+
+/// Does something to the session of a number; whether there is one.
+fn of_session(known: &Known, args: &[ScalarValue], act: fn(&Activity)) -> Result<Cell> {
+    let pid = number(&args[0]).and_then(|pid| i32::try_from(pid).ok());
+    let session = pid.and_then(|pid| known.sessions.find(pid));
+    session.iter().for_each(|session| act(session));
+    Ok(session.is_some().into())
+}
+
+/// The schema of the session's temporary tables, or 0.
+fn temporary_schema(known: &Known) -> u32 {
+    let own = known.settings.temporary.as_ref();
+    own.and_then(|own| known.schemas().get(&own.schema).copied()).unwrap_or(0)
+}
+
+/// Where the client of the session that asks is.
+fn client(known: &Known) -> Option<SocketAddr> {
+    known.sessions.find(known.session)?.doing().client
 }
 
 fn version(_: &Known, _: &[ScalarValue]) -> Result<Cell> {

@@ -5,6 +5,7 @@ use crate::information::relations::{Attribute, Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::information::{Known, OWNER_OID, timescale, types};
 use crate::query::Planner;
+use crate::temporary::is_temporary;
 use datafusion::catalog::TableProvider;
 use highwater_model::time::Limit;
 use highwater_model::{ColumnId, Identity, TableId};
@@ -84,7 +85,11 @@ fn tables(known: &Known) -> Vec<Row> {
                 &known.database,
                 &r.schema,
                 &r.name,
-                if is_table { "BASE TABLE" } else { "VIEW" },
+                match is_table {
+                    true if is_temporary(&r.schema) => "LOCAL TEMPORARY",
+                    true => "BASE TABLE",
+                    false => "VIEW",
+                },
                 Cell::Null,
                 Cell::Null,
                 Cell::Null,
