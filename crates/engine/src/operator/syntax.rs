@@ -5,6 +5,7 @@
 //! INTERVAL '2' HOUR                   interval '2 hour'      (a typed string, read by us)
 //! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
 //! |/ x, @ x, -x                       pg_sqrt(x), abs(x), pg_neg(x)
+//! x = ANY (list)                      pg_any(list, x)
 //! x LIKE y, x IS DISTINCT FROM y      x ~~ y, x "IS DISTINCT FROM" y      (binary operators, planned by us)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! s -> approx_percentile(0.5)         approx_percentile(0.5, s)
@@ -12,6 +13,7 @@
 //! sum(s)                              s OF_STATE sum(s)      until the type of s is known
 //! ```
 
+use super::any::ANY;
 use super::clauses::rewrite_clauses;
 use super::plan::{DISTINCT, NOT_DISTINCT};
 use crate::state::accessor;
@@ -177,6 +179,11 @@ fn rewrite(expr: &mut Expr) {
         Expr::ILike { negated, any: false, expr: text, pattern, escape_char: None } => {
             let op = if *negated { BinaryOperator::PGNotILikeMatch } else { BinaryOperator::PGILikeMatch };
             *expr = binary(take(text), op, take(pattern));
+        }
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. }
+            if !matches!(right.as_ref(), Expr::Subquery(_)) =>
+        {
+            *expr = call(ANY, vec![take(right), take(left)]);
         }
         Expr::SimilarTo { negated, expr: text, pattern, escape_char } => {
             let escape = escape_char.take().map(|escape| Expr::value(escape.value));
