@@ -7,6 +7,8 @@
 //! FROM t TABLESAMPLE …                   all rows would be read
 //! ```
 
+use super::syntax::ordinality::can_number;
+use crate::parse::name_parts;
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
     JoinConstraint, JoinOperator, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
@@ -65,12 +67,10 @@ fn look(body: &SetExpr) -> ControlFlow<Error> {
                 }
             }
             for factor in factors {
-                if matches!(
-                    factor,
-                    TableFactor::Table { with_ordinality: true, .. }
-                        | TableFactor::Function { with_ordinality: true, .. }
-                        | TableFactor::UNNEST { with_ordinality: true, .. }
-                ) {
+                if let TableFactor::Table { name, with_ordinality: true, .. }
+                | TableFactor::Function { name, with_ordinality: true, .. } = factor
+                    && !can_number(name)
+                {
                     let hint = "Number the rows by row_number() OVER () in a subquery.";
                     return ControlFlow::Break(Error::unsupported("WITH ORDINALITY is not supported").hint(hint));
                 }

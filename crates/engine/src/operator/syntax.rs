@@ -29,6 +29,7 @@ use highwater_model::numeric::NumericError;
 use std::ops::ControlFlow;
 
 mod json;
+pub mod ordinality;
 
 /// Rewrites every expression in a statement, query or expression, before it is planned.
 pub fn rewrite_syntax<N: VisitMut>(node: &mut N) {
@@ -61,6 +62,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        ordinality::number_rows(factor);
         name_column(factor);
         json::rows_of(factor);
         ControlFlow::Continue(())
@@ -424,7 +426,7 @@ fn custom(name: &str) -> BinaryOperator {
     BinaryOperator::Custom(name.to_owned())
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+pub fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
