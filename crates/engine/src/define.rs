@@ -4,6 +4,7 @@ mod aggregate;
 mod dependents;
 mod enumeration;
 mod hypertable;
+mod like;
 mod rules;
 mod sequence;
 mod table;
@@ -15,8 +16,7 @@ pub use sequence::{Alter, alter as alter_sequence, restart_owned};
 pub use table::{create_table, select_into, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
-use crate::parse::{self, ident};
-use crate::procedure;
+use crate::parse::{self, AlterNamed, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outcome> {
     use ast::Statement as Sql;
     match statement {
-        Sql::CreateTable(table) => table::create_table(work, table, &Vec::new()).await,
+        Sql::CreateTable(table) => table::create_table(work, table, &[], &Vec::new()).await,
         Sql::CreateIndex(index) => table::create_index(work, index),
         Sql::AlterTable(alter) => table::alter_table(work, alter).await,
         Sql::CreateView(view) => create_view(work, view),
@@ -96,6 +96,35 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
             Err(Error::unsupported(format!("{} is not supported", words.join(" "))))
         }
     }
+}
+
+/// ALTER INDEX and ALTER VIEW, which can rename.
+pub fn alter_named(work: &mut Work, alter: &AlterNamed) -> Result<Outcome> {
+    let parts = parse::name_parts(&alter.name);
+    match (&alter.rename, alter.of_view) {
+        (Some(new), true) => table::rename_view(work, &parts, alter.if_exists, ident(new))?,
+        (Some(new), false) => table::rename_index(work, &parts, alter.if_exists, ident(new))?,
+        // There is one owner.
+        (None, _) => {}
+    }
+    done(if alter.of_view { "ALTER VIEW" } else { "ALTER INDEX" })
+}
+
+/// COMMENT ON CONSTRAINT.
+pub fn comment_on_constraint(
+    work: &mut Work,
+    name: &ast::Ident,
+    table: &ast::ObjectName,
+    comment: Option<String>,
+) -> Result<Outcome> {
+    let (name, table) = (ident(name), work.table(table)?);
+    let is_key = table.indexes.iter().any(|i| i.constraint && i.name == name);
+    if !is_key && !rules::of(work, &table).checks.iter().any(|check| check.name == name) {
+        return Err(Error::new("42704", format!("constraint \"{name}\" for table \"{}\" does not exist", table.name)));
+    }
+    let on = format!("CONSTRAINT:{}.{}.{name}", table.schema, table.name);
+    work.change(CatalogChange::Comment(on, comment))?;
+    done("COMMENT")
 }
 
 pub(crate) fn done(tag: &str) -> Result<Outcome> {
@@ -344,7 +373,8 @@ async fn drop_objects(
     done(&format!("DROP {object_type}"))
 }
 
-fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
+/// DROP SCHEMA.
+pub fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
     let catalog = work.transaction.version().catalog().clone();
     if !catalog.schemas.contains_key(name) {
         if if_exists {

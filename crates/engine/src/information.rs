@@ -203,10 +203,30 @@ impl Known {
         })
     }
 
+    /// The comments on constraints, by their oids.
+    fn comments_on_constraints(&self) -> Vec<(u32, String)> {
+        let catalog = self.version.catalog();
+        let mut all = Vec::new();
+        for table in catalog.tables.values() {
+            let keys = table.indexes.iter().filter(|index| index.constraint).map(|index| (index.id, &index.name));
+            let checks = catalog.objects.rules.get(&table.id).into_iter().flat_map(|rules| &rules.checks);
+            all.extend(keys.chain(checks.map(|check| (check.id, &check.name))).filter_map(|(oid, name)| {
+                let on = format!("CONSTRAINT:{}.{}.{name}", table.schema, table.name);
+                Some((oid, catalog.comments.get(&on)?.clone()))
+            }));
+        }
+        all
+    }
+
     /// The comment on a column of a relation.
     fn comment_on_column(&self, relation: &Relation, column: &str) -> Option<String> {
+        self.comment_of_column(&relation.schema, &relation.name, column)
+    }
+
+    /// As [`Known::comment_on_column`], by names.
+    pub fn comment_of_column(&self, schema: &str, table: &str, column: &str) -> Option<String> {
         let comments = &self.version.catalog().comments;
-        let full = format!("COLUMN:{}.{}.{column}", relation.schema, relation.name);
-        comments.get(&full).or_else(|| comments.get(&format!("COLUMN:{}.{column}", relation.name))).cloned()
+        let full = format!("COLUMN:{schema}.{table}.{column}");
+        comments.get(&full).or_else(|| comments.get(&format!("COLUMN:{table}.{column}"))).cloned()
     }
 }

@@ -246,7 +246,7 @@ impl Work {
                 ast::Statement::Query(query) => self.query(query, text, parameters).await,
                 other => self.run_sql(other, parameters).await,
             },
-            Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
+            Statement::CreateTable(table, likes, options) => define::create_table(self, table, likes, options).await,
             Statement::CreateProcedure(procedure) => define::create_function(self, procedure, true),
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
@@ -268,6 +268,10 @@ impl Work {
             // The session has the cursors.
             Statement::Declare(declare) => self.query(&declare.query, text, parameters).await,
             Statement::Fetch(_) => Err(Error::internal("FETCH is executed by the session")),
+            Statement::AlterNamed(alter) => define::alter_named(self, alter),
+            Statement::CommentOnConstraint { name, table, comment } => {
+                define::comment_on_constraint(self, name, table, comment.clone())
+            }
             Statement::AlterSequence(alter) => define::alter_sequence(self, alter),
             Statement::CreateExtension { name, if_not_exists } => define::create_extension(self, name, *if_not_exists),
         }

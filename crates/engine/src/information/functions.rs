@@ -134,9 +134,9 @@ const FUNCTIONS: &[Entry] = &[
         Ok(name.is_some_and(|name| is_temporary(&name) && !known.search_path.contains(&name)).into())
     }),
     ("inet_server_addr", "inet", true, |_, _| Ok(Cell::Null)),
-    ("inet_client_addr", "inet", true, |_, _| Ok(Cell::Null)),
+    ("inet_client_addr", "inet", true, |known, _| Ok(client(known).map(|client| client.ip().to_string()).into())),
     ("inet_server_port", "int4", true, |_, _| Ok(Cell::Null)),
-    ("inet_client_port", "int4", true, |_, _| Ok(Cell::Null)),
+    ("inet_client_port", "int4", true, |known, _| Ok(client(known).map(|client| i32::from(client.port())).into())),
     ("pg_blocking_pids", "text[]", true, |_, _| Ok(Cell::List(Vec::new()))),
     ("timescaledb_pre_restore", "bool", true, |_, _| Ok(true.into())),
     ("timescaledb_post_restore", "bool", true, |_, _| Ok(true.into())),
@@ -352,6 +352,11 @@ fn type_name(known: &Known, oid: u32, modifier: Option<i32>) -> String {
 }
 
 fn obj_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    if args.get(1).and_then(text).is_some_and(|catalog| catalog == "pg_constraint") {
+        let wanted = oid(&args[0]);
+        let found = known.comments_on_constraints().into_iter().find(|(oid, _)| *oid == wanted);
+        return Ok(found.map(|(_, comment)| comment).into());
+    }
     let Some(relation) = known.relation(relation_oid(known, &args[0])?) else { return Ok(Cell::Null) };
     if args.get(1).and_then(text).is_some_and(|catalog| catalog != "pg_class") {
         return Ok(Cell::Null);

@@ -139,6 +139,10 @@ fn convert(expr: Expr, to: &ColumnType, how: How, schema: &DFSchema, clock: &Clo
         (from, to) if textual(from) && type_mark(to).is_none() => {
             plan_cast(call(from.clone(), T::Text, how, expr), &arrow_type(to), schema, clock)
         }
+        // Cast to text, they are words; shown, they are letters.
+        (T::Boolean, to) if textual(to) => {
+            Ok(call(T::Text, to.clone(), how, plan_cast(expr, &DataType::Utf8, schema, clock)?))
+        }
         (T::Json | T::Jsonb, T::Json | T::Jsonb) => Ok(call(from, to.clone(), how, expr)),
         (_, to) if textual(to) => Ok(call(from, to.clone(), how, expr)),
         (T::Inet | T::Cidr, T::Inet) => Ok(call(from, to.clone(), how, expr)),

@@ -194,7 +194,7 @@ fn rewrite(expr: &mut Expr) {
             *expr = binary(take(text), op, pattern);
         }
         // An empty array is of the type it is cast to.
-        Expr::Cast { expr: inner, .. } => {
+        Expr::Cast { expr: inner, data_type, .. } => {
             if matches!(inner.as_ref(), Expr::Array(array) if array.elem.is_empty()) {
                 **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
             }
@@ -221,6 +221,9 @@ fn rewrite(expr: &mut Expr) {
         Expr::Function(function) if let Some(filled) = gapfill_call(function) => *expr = filled,
         Expr::Function(function) => {
             name_arguments(function);
+            if bare_name(function) == "pg_typeof" {
+                forget_text(function);
+            }
             if let Some(WindowType::WindowSpec(window)) = &mut function.over {
                 window.window_frame.iter_mut().for_each(plain_offsets);
             }
@@ -297,6 +300,16 @@ fn values_of_row(expr: &Expr) -> Option<Vec<Expr>> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// A string literal has no type yet, which only NULL tells of itself.
+fn forget_text(function: &mut Function) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] = list.args.as_mut_slice()
+        && matches!(value.value, Value::SingleQuotedString(_))
+    {
+        value.value = Value::Null;
     }
 }
 
@@ -518,6 +531,7 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
 
 /// `INTERVAL 'text' [unit]` as a cast of the text.
 fn typed_interval(interval: &Interval) -> Option<Expr> {
+    use DateTimeField as D;
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = value.value.clone().into_string()?;
     let fields = match (&interval.leading_field, &interval.last_field) {

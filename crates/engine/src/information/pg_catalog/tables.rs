@@ -248,6 +248,8 @@ pub fn pg_description(known: &Known) -> Vec<Row> {
             }
         }
     }
+    let constraints = known.comments_on_constraints().into_iter();
+    rows.extend(constraints.map(|(oid, comment)| row![oid, 2606, 0, comment]));
     rows
 }
 
