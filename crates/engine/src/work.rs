@@ -325,11 +325,24 @@ impl Work {
         verbose: bool,
         parameters: &[ScalarValue],
     ) -> Result<Outcome> {
-        let ast::Statement::Query(query) = statement else {
-            return Err(Error::unsupported("EXPLAIN of a statement that is not a query is not supported"));
+        let types = self.types_of(parameters);
+        let (does, planner, plan) = match statement {
+            ast::Statement::Query(query) => {
+                let planner = self.planner();
+                let plan = planner.plan_query(query, &types)?;
+                (None, planner, plan)
+            }
+            other => {
+                let (does, planner, plan) = write::explained(self, other, types)?.ok_or_else(|| {
+                    Error::unsupported("EXPLAIN of a statement that neither reads nor writes rows is not supported")
+                })?;
+                if analyze {
+                    return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes is not supported")
+                        .hint("Leave ANALYZE out: the statement would be executed."));
+                }
+                (Some(does), planner, plan)
+            }
         };
-        let planner = self.planner();
-        let plan = planner.plan_query(query, &self.types_of(parameters))?;
         let physical = planner.physical(plan, parameters).await?;
         let text = if analyze {
             let mut rows = planner.stream(physical.clone())?;
@@ -342,7 +355,8 @@ impl Work {
         } else {
             datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string()
         };
-        let lines: Vec<&str> = text.lines().collect();
+        let indent = if does.is_some() { "  " } else { "" };
+        let lines: Vec<String> = does.into_iter().chain(text.lines().map(|line| format!("{indent}{line}"))).collect();
         let batch = RecordBatch::try_new(explain_columns(), vec![Arc::new(StringArray::from(lines))])?;
         let rows = futures::stream::once(async { Ok(batch) }).boxed();
         Ok(Outcome::Rows { columns: explain_columns(), rows, tag: "EXPLAIN" })
