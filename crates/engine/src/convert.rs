@@ -1,6 +1,6 @@
 //! Values on their way into columns: assignment casts.
 
-use crate::operator::marked::marked_field;
+use crate::operator::marked::{is_rounded, marked_field};
 use crate::{Error, Result, meaning};
 use datafusion::common::{Column as PlanColumn, DFSchema};
 use datafusion::execution::session_state::SessionState;
@@ -47,8 +47,7 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
     let from = expr.to_field(schema)?.1;
     let to = typed_field("", &column.column_type);
     let marked = [from.as_ref(), &to].into_iter().any(|f| marked_field(f).is_some());
-    let rounded = matches!(column.column_type, ColumnType::AnyNumeric(Some(_)) | ColumnType::Limited(..))
-        && field_type(&from).as_ref() != Some(&column.column_type);
+    let rounded = is_rounded(&column.column_type) && field_type(&from).as_ref() != Some(&column.column_type);
     if !marked && !rounded && from.data_type() == to.data_type() {
         return Ok(expr);
     }

@@ -46,8 +46,12 @@ pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
 
 /// As [`marked`], of a field.
 pub fn marked_field(field: &Field) -> Option<ColumnType> {
-    let told = |t: &ColumnType| matches!(t, ColumnType::AnyNumeric(_) | ColumnType::Limited(..));
-    field_type(field).filter(|t| type_mark(t).is_some() && !told(t))
+    field_type(field).filter(|t| type_mark(t).is_some() && !is_rounded(t))
+}
+
+/// Whether the Arrow type tells what a value is, and only not how it was rounded.
+pub fn is_rounded(column_type: &ColumnType) -> bool {
+    matches!(column_type, ColumnType::AnyNumeric(Some(_)) | ColumnType::Limited(..))
 }
 
 /// Characters of the longest `char(n)`.
@@ -81,6 +85,14 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
         return limited(whole, &of, limit);
     }
     let to = marked_field(target);
+    if let (Some(from), Some(plain)) =
+        (expr.to_field(schema).ok().and_then(|(_, f)| field_type(&f)), field_type(target))
+        && is_rounded(&from)
+        && arrow_type(&from) == arrow_type(&plain)
+    {
+        // The values are what they are, but others will have all digits.
+        return Ok(mark(expr, &plain));
+    }
     if to.is_none() && marked(&expr, schema).is_none() {
         return plan_cast(expr, target.data_type(), schema, clock);
     }

@@ -256,6 +256,8 @@ SELECT kind, n, count(*) FROM grouped GROUP BY kind, ROLLUP (n) ORDER BY 1, 2, 3
 SELECT kind, count(*) FILTER (WHERE n > 1), sum(n) FILTER (WHERE v IS NULL) FROM grouped GROUP BY kind ORDER BY kind;
 SELECT count(*) FROM grouped HAVING count(*) > 100;
 SELECT 1 FROM grouped HAVING true;
+SELECT count(*) FROM grouped HAVING count(*) > 100;
+SELECT 1 FROM grouped HAVING false;
 SELECT DISTINCT kind FROM grouped ORDER BY kind DESC;
 SELECT DISTINCT kind FROM grouped ORDER BY n;
 SELECT DISTINCT ON (kind) kind, n FROM grouped ORDER BY kind, n DESC NULLS LAST;
@@ -431,8 +433,6 @@ SELECT id, v, n FROM (VALUES (1, '[5, 6]'::jsonb)) t(id, j) CROSS JOIN LATERAL j
 SELECT array_agg(DISTINCT x), string_agg(DISTINCT x::text, ',') FROM (VALUES (1.0), (1.00), (2.5), (NULL)) v(x);
 SELECT true::varchar(2), false::char(3), true::text, (true)::varchar || '';
 SELECT json_strip_nulls('[{"b": null, "a": 1.0, "a": [null, {"c": null}]}, null]'), jsonb_strip_nulls('[{"b": null, "a": 1.0}, null]');
-SELECT count(*) FROM grouped HAVING count(*) > 100;
-SELECT 1 FROM grouped HAVING false;
 SELECT interval '5' hour, '5'::interval day to second, '1.5'::interval hour, interval '1 2:03:04' day to hour, interval '13 months 40 days' year;
 SELECT '5 6'::interval day to hour, '1:2'::interval minute to second, '1:2'::interval hour to minute, '1'::interval year to month;
 SELECT interval(1) '1.77 seconds', interval '1.777' second(1), '1999-12-31 23:59:59.9995'::timestamp(3), '23:59:59.9996'::time(3);
