@@ -1,6 +1,6 @@
 //! Values on their way into columns: assignment casts.
 
-use crate::operator::marked::marked_field;
+use crate::operator::marked::{is_rounded, marked_field};
 use crate::{Error, Result, meaning};
 use datafusion::common::{Column as PlanColumn, DFSchema};
 use datafusion::execution::session_state::SessionState;
@@ -47,8 +47,8 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
     let from = expr.to_field(schema)?.1;
     let to = typed_field("", &column.column_type);
     let marked = [from.as_ref(), &to].into_iter().any(|f| marked_field(f).is_some());
-    let digits = matches!(column.column_type, ColumnType::AnyNumeric(Some(_)));
-    if !marked && !digits && from.data_type() == to.data_type() {
+    let rounded = is_rounded(&column.column_type) && field_type(&from).as_ref() != Some(&column.column_type);
+    if !marked && !rounded && from.data_type() == to.data_type() {
         return Ok(expr);
     }
     if let Some(from) = field_type(&from)
@@ -60,7 +60,7 @@ pub fn assign_expr(expr: Expr, column: &Column, table: &str, schema: &DFSchema, 
         )
         .hint("You will need to rewrite or cast the expression."));
     }
-    if marked || digits {
+    if marked || rounded {
         return meaning::assign(expr, &column.column_type, schema, state);
     }
     meaning::cast(expr, to.data_type(), schema, state)
@@ -84,7 +84,7 @@ fn assignable(from: &ColumnType, to: &ColumnType) -> bool {
         )
     };
     let moment = |t: &T| matches!(t, T::Date | T::Timestamp | T::Timestamptz);
-    match (from, to) {
+    match (from.unlimited(), to.unlimited()) {
         (T::Text | T::Varchar(_) | T::Char(_), _) | (_, T::Text | T::Varchar(_) | T::Char(_)) => true,
         (T::Json | T::Jsonb, T::Json | T::Jsonb) | (T::Inet | T::Cidr, T::Inet | T::Cidr) => true,
         (a, b) if number(a) && number(b) => true,

@@ -1,5 +1,6 @@
 //! One database of an instance: its store, and what planning shares between its sessions.
 
+use crate::activity::Sessions;
 use crate::function::Functions;
 use crate::function::context::SessionClock;
 use crate::query::{PlanCache, StatementTimes};
@@ -26,6 +27,8 @@ pub struct Engine {
     pub name: String,
     /// The databases of the instance.
     pub databases: Databases,
+    /// The sessions of the instance.
+    pub sessions: Arc<Sessions>,
     /// Its data.
     pub store: Arc<Store>,
     /// Its clock.
@@ -51,6 +54,7 @@ impl Engine {
     pub fn new(
         name: &str,
         databases: Databases,
+        sessions: Arc<Sessions>,
         store: Arc<Store>,
         clock: Arc<dyn highwater_store::Clock>,
         memory_limit: usize,
@@ -71,6 +75,7 @@ impl Engine {
         Ok(Arc::new(Engine {
             name: name.to_owned(),
             databases,
+            sessions,
             store,
             clock,
             task: state.task_ctx(),

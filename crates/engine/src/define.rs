@@ -4,6 +4,7 @@ mod aggregate;
 mod dependents;
 mod enumeration;
 mod hypertable;
+mod like;
 mod rules;
 mod sequence;
 mod table;
@@ -15,11 +16,11 @@ pub use sequence::{Alter, alter as alter_sequence, restart_owned};
 pub use table::{create_table, select_into, set_schema, set_table_options};
 
 use crate::error::{Error, Notice, Result};
-use crate::parse::{self, ident};
-use crate::procedure;
+use crate::parse::{self, AlterNamed, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
+use crate::{procedure, temporary};
 use arrow::datatypes::FieldRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
@@ -34,7 +35,7 @@ use std::sync::Arc;
 pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outcome> {
     use ast::Statement as Sql;
     match statement {
-        Sql::CreateTable(table) => table::create_table(work, table, &Vec::new()).await,
+        Sql::CreateTable(table) => table::create_table(work, table, &[], &Vec::new()).await,
         Sql::CreateIndex(index) => table::create_index(work, index),
         Sql::AlterTable(alter) => table::alter_table(work, alter).await,
         Sql::CreateView(view) => create_view(work, view),
@@ -95,6 +96,35 @@ pub async fn execute(work: &mut Work, statement: &ast::Statement) -> Result<Outc
             Err(Error::unsupported(format!("{} is not supported", words.join(" "))))
         }
     }
+}
+
+/// ALTER INDEX and ALTER VIEW, which can rename.
+pub fn alter_named(work: &mut Work, alter: &AlterNamed) -> Result<Outcome> {
+    let parts = parse::name_parts(&alter.name);
+    match (&alter.rename, alter.of_view) {
+        (Some(new), true) => table::rename_view(work, &parts, alter.if_exists, ident(new))?,
+        (Some(new), false) => table::rename_index(work, &parts, alter.if_exists, ident(new))?,
+        // There is one owner.
+        (None, _) => {}
+    }
+    done(if alter.of_view { "ALTER VIEW" } else { "ALTER INDEX" })
+}
+
+/// COMMENT ON CONSTRAINT.
+pub fn comment_on_constraint(
+    work: &mut Work,
+    name: &ast::Ident,
+    table: &ast::ObjectName,
+    comment: Option<String>,
+) -> Result<Outcome> {
+    let (name, table) = (ident(name), work.table(table)?);
+    let is_key = table.indexes.iter().any(|i| i.constraint && i.name == name);
+    if !is_key && !rules::of(work, &table).checks.iter().any(|check| check.name == name) {
+        return Err(Error::new("42704", format!("constraint \"{name}\" for table \"{}\" does not exist", table.name)));
+    }
+    let on = format!("CONSTRAINT:{}.{}.{name}", table.schema, table.name);
+    work.change(CatalogChange::Comment(on, comment))?;
+    done("COMMENT")
 }
 
 pub(crate) fn done(tag: &str) -> Result<Outcome> {
@@ -161,6 +191,10 @@ fn create_view(work: &mut Work, view: &ast::CreateView) -> Result<Outcome> {
         return Err(Error::unsupported("plain materialized views are not supported")
             .hint("Use WITH (timescaledb.continuous) and a time_bucket."));
     }
+    if view.temporary || temporary::names_temporary(&view.name) {
+        return Err(Error::unsupported("temporary views are not supported").hint("Use WITH, or a temporary table."));
+    }
+    temporary::refuse_in(work, &view.query, "views")?;
     let (schema, name) = work.new_name(&view.name)?;
     let existing = work.transaction.version().catalog().table(&schema, &name).cloned();
     let id = match (&existing, view.or_replace) {
@@ -339,7 +373,8 @@ async fn drop_objects(
     done(&format!("DROP {object_type}"))
 }
 
-fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
+/// DROP SCHEMA.
+pub fn drop_schema(work: &mut Work, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
     let catalog = work.transaction.version().catalog().clone();
     if !catalog.schemas.contains_key(name) {
         if if_exists {

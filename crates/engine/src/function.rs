@@ -78,9 +78,9 @@ pub type TableFunction = fn(&[ScalarValue], &SessionState) -> Result<Arc<dyn Tab
 /// All scalar functions, operators included, to be registered after DataFusion's own.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let mut all = crate::operator::arithmetic::operators();
+    all.push(crate::operator::any::any());
     all.push(crate::operator::apart());
     all.push(crate::operator::plan::interval_key());
-    all.push(crate::operator::precision::precision());
     all.extend(crate::operator::named::functions());
     all.push(Arc::new(time_bucket::time_bucket()));
     all.extend(time::functions());

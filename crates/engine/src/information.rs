@@ -22,6 +22,7 @@ pub mod timescale;
 mod types;
 
 use crate::Result;
+use crate::activity::Sessions;
 use crate::query::Planner;
 use crate::setting::Settings;
 use datafusion::catalog::TableProvider;
@@ -111,8 +112,10 @@ pub struct Known {
     pub database: String,
     /// All databases of the instance.
     pub databases: Vec<String>,
-    /// Now, microseconds since 1970 UTC.
-    pub now: i64,
+    /// All sessions of the instance.
+    pub sessions: Arc<Sessions>,
+    /// The number of the one that asks.
+    pub session: i32,
     relations: OnceLock<Vec<Relation>>,
 }
 
@@ -130,7 +133,8 @@ impl Known {
             user: planner.user().to_owned(),
             database: planner.engine().name.clone(),
             databases,
-            now: planner.engine().now(),
+            sessions: planner.engine().sessions.clone(),
+            session: planner.session(),
             relations: OnceLock::new(),
         }
     }
@@ -199,10 +203,30 @@ impl Known {
         })
     }
 
+    /// The comments on constraints, by their oids.
+    fn comments_on_constraints(&self) -> Vec<(u32, String)> {
+        let catalog = self.version.catalog();
+        let mut all = Vec::new();
+        for table in catalog.tables.values() {
+            let keys = table.indexes.iter().filter(|index| index.constraint).map(|index| (index.id, &index.name));
+            let checks = catalog.objects.rules.get(&table.id).into_iter().flat_map(|rules| &rules.checks);
+            all.extend(keys.chain(checks.map(|check| (check.id, &check.name))).filter_map(|(oid, name)| {
+                let on = format!("CONSTRAINT:{}.{}.{name}", table.schema, table.name);
+                Some((oid, catalog.comments.get(&on)?.clone()))
+            }));
+        }
+        all
+    }
+
     /// The comment on a column of a relation.
     fn comment_on_column(&self, relation: &Relation, column: &str) -> Option<String> {
+        self.comment_of_column(&relation.schema, &relation.name, column)
+    }
+
+    /// As [`Known::comment_on_column`], by names.
+    pub fn comment_of_column(&self, schema: &str, table: &str, column: &str) -> Option<String> {
         let comments = &self.version.catalog().comments;
-        let full = format!("COLUMN:{}.{}.{column}", relation.schema, relation.name);
-        comments.get(&full).or_else(|| comments.get(&format!("COLUMN:{}.{column}", relation.name))).cloned()
+        let full = format!("COLUMN:{schema}.{table}.{column}");
+        comments.get(&full).or_else(|| comments.get(&format!("COLUMN:{table}.{column}"))).cloned()
     }
 }

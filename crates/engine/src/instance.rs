@@ -1,8 +1,9 @@
 //! A data directory with its databases.
 
+use crate::activity::Sessions;
 use crate::database::{Databases, Engine};
 use crate::session::Session;
-use crate::{Error, Result, job};
+use crate::{Error, Result, job, temporary};
 use highwater_store::disk::{Disk, Local, Memory};
 use highwater_store::{Clock, Store, StoreOptions, SystemClock};
 use std::collections::BTreeMap;
@@ -72,6 +73,7 @@ pub struct Instance {
     databases: Mutex<BTreeMap<String, Arc<Engine>>>,
     /// The names of the databases, for those who cannot wait.
     names: Databases,
+    sessions: Arc<Sessions>,
     closing: AtomicBool,
     /// Held shared by running jobs, so that closing can wait for them.
     pub(crate) running: RwLock<()>,
@@ -99,7 +101,9 @@ impl Instance {
                 }
             }
         }
+        let sessions = Arc::new(Sessions::since(options.clock.now_micros()));
         let instance = Arc::new(Instance {
+            sessions,
             options,
             databases: Mutex::default(),
             names: Databases::default(),
@@ -124,8 +128,12 @@ impl Instance {
         };
         let store =
             tokio::task::block_in_place(|| Store::open(disk, self.options.clock.clone(), self.options.store.clone()))?;
-        let engine =
-            Engine::new(name, self.names.clone(), store, self.options.clock.clone(), self.options.memory_limit)?;
+        let (names, sessions, clock) = (self.names.clone(), self.sessions.clone(), self.options.clock.clone());
+        let engine = Engine::new(name, names, sessions, store, clock, self.options.memory_limit)?;
+        let left = temporary::schemas(&engine);
+        if !left.is_empty() {
+            temporary::clear(self, &engine, &left).await?;
+        }
         if self.options.scheduler {
             job::schedule(self, &engine);
         }

@@ -8,9 +8,8 @@ use crate::database::Engine;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::procedure;
-use crate::query::{Planner, StatementTimes};
+use crate::query::Planner;
 use crate::refresh::{Choice, Refresher};
-use crate::setting::Settings;
 use crate::work::Work;
 use highwater_model::job::{Action, Offset};
 use highwater_model::time::{Zone, timestamptz_minus_interval, timestamptz_plus_interval};
@@ -59,20 +58,7 @@ async fn attempt(
     job: &Arc<Job>,
 ) -> Result<Vec<crate::Notice>> {
     loop {
-        let now = engine.now();
-        let mut work = Work {
-            instance: instance.clone(),
-            engine: engine.clone(),
-            transaction: engine.store.begin(),
-            settings: Settings::default(),
-            user: user.to_owned(),
-            times: StatementTimes { transaction: now, statement: now },
-            autocommit: true,
-            notices: Vec::new(),
-            described: Vec::new(),
-            bound: Arc::default(),
-            seen: Arc::default(),
-        };
+        let mut work = Work::alone(instance, engine, user);
         act(&mut work, job).await?;
         match engine.commit(work.transaction, true).await {
             Err(e) if e.sqlstate == "40001" => continue,

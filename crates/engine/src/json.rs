@@ -10,7 +10,9 @@
 mod edit;
 mod parse;
 
-pub use edit::{concat, contains, delete_index, delete_key, delete_path, insert_path, set_path, strip_nulls};
+pub use edit::{
+    concat, contains, delete_index, delete_key, delete_path, insert_path, set_path, strip_nulls, strip_nulls_of_text,
+};
 pub use parse::{Part, parse, parts, raw_text, type_of, validate};
 
 use std::cmp::Ordering;

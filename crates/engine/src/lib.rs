@@ -8,6 +8,7 @@
 //! # Ok(()) }
 //! ```
 
+mod activity;
 mod administration;
 mod check;
 mod convert;
@@ -38,6 +39,7 @@ pub mod session;
 pub mod setting;
 mod state;
 mod table;
+mod temporary;
 pub mod text;
 mod types;
 mod whole_row;

@@ -23,6 +23,11 @@ pub fn name_columns<T: VisitMut>(statement: &mut T) {
     let _ = VisitMut::visit(statement, &mut Namer);
 }
 
+/// A name that is there again, for the `n`th time.
+pub fn repeated(name: &str, n: usize) -> String {
+    format!("{name}{MARK}{n}")
+}
+
 /// The columns of a result as the client sees them.
 pub fn displayed(schema: &SchemaRef) -> SchemaRef {
     let marked = schema.fields().iter().any(|f| f.name().contains(MARK));
@@ -133,7 +138,7 @@ fn unused(name: String, taken: &mut HashSet<String>) -> String {
     let mut n = 1;
     while !taken.insert(candidate.clone()) {
         n += 1;
-        candidate = format!("{name}{MARK}{n}");
+        candidate = repeated(&name, n);
     }
     candidate
 }
@@ -213,6 +218,9 @@ fn strong_name(expr: &Expr) -> Option<String> {
 
 /// PostgreSQL's internal name of a type.
 fn type_name(data_type: &DataType) -> String {
+    if let DataType::Interval { .. } = data_type {
+        return "interval".to_owned();
+    }
     let text = data_type.to_string().to_lowercase();
     let base = text.split('(').next().unwrap_or_default().trim();
     match base {

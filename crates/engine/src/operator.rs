@@ -12,6 +12,7 @@
 //! way becomes a scalar function with a vectorised kernel (`arithmetic`, `time`, `cast`); where DataFusion's
 //! operator means the same it is kept, so that its optimizer knows it.
 
+pub mod any;
 mod apart;
 pub mod arithmetic;
 pub mod cast;

@@ -6,16 +6,18 @@
 //! * `CREATE MATERIALIZED VIEW … WITH (timescaledb.continuous, …) AS … WITH [NO] DATA`
 //! * `ALTER MATERIALIZED VIEW …`, `REFRESH MATERIALIZED VIEW …`, `EXPLAIN REFRESH …`
 //! * `CREATE PROCEDURE …`
-//! * `CREATE TABLE … WITH (tsdb.hypertable, …)`, `ALTER TABLE … SET (timescaledb.…)`
+//! * `CREATE TABLE … (LIKE … INCLUDING …)`, `CREATE TABLE … WITH (tsdb.hypertable, …)`, `ALTER TABLE … SET (timescaledb.…)`
 //! * `CHECK CONTINUOUS AGGREGATE …`
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
 mod copy;
+mod like;
 mod position;
 mod refused;
 mod with;
 
 pub use copy::{CopySource, CopyStatement};
+pub use like::{Like, Part};
 pub use position::located;
 
 use crate::cursor::{Declare, Direction, Fetch};
@@ -34,8 +36,8 @@ pub enum Statement {
     Empty,
     /// What sqlparser reads.
     Sql(Box<ast::Statement>),
-    /// CREATE TABLE with storage options.
-    CreateTable(Box<ast::CreateTable>, Options),
+    /// CREATE TABLE with the tables that it is like, and storage options.
+    CreateTable(Box<ast::CreateTable>, Vec<Like>, Options),
     /// CREATE PROCEDURE: a function without a result.
     CreateProcedure(Box<ast::CreateFunction>),
     /// CREATE MATERIALIZED VIEW.
@@ -72,6 +74,17 @@ pub enum Statement {
     Fetch(Fetch),
     /// ALTER SEQUENCE.
     AlterSequence(Box<Alter>),
+    /// ALTER INDEX or ALTER VIEW.
+    AlterNamed(AlterNamed),
+    /// COMMENT ON CONSTRAINT … ON … IS …
+    CommentOnConstraint {
+        /// Which.
+        name: Ident,
+        /// Its table.
+        table: ObjectName,
+        /// What is said of it.
+        comment: Option<String>,
+    },
     /// CREATE EXTENSION.
     CreateExtension {
         /// Its name.
@@ -105,6 +118,19 @@ pub struct CreateMaterializedView {
     pub query: Box<Query>,
     /// Whether it is filled at once.
     pub with_data: bool,
+}
+
+/// ALTER INDEX or ALTER VIEW.
+#[derive(Clone, Debug)]
+pub struct AlterNamed {
+    /// Whether it is a view.
+    pub of_view: bool,
+    /// Which.
+    pub name: ObjectName,
+    /// Whether it is no error when there is none.
+    pub if_exists: bool,
+    /// Its new name; `None` where there is only another owner, which is nothing to do.
+    pub rename: Option<Ident>,
 }
 
 /// What ALTER MATERIALIZED VIEW can do.
@@ -184,6 +210,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
     let end = tokens.last().map(|t| t.span.end).unwrap_or(Location::new(1, 1));
     order_sequence_options(&mut tokens);
     limit_by_fetch(&mut tokens);
+    cast_to_digits(&mut tokens);
     let words: Vec<String> = tokens.iter().take(6).map(|t| t.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut reader = Reader { parser: parser(tokens.clone()), sql, lines: &lines, end };
@@ -199,8 +226,13 @@ pub fn parse(sql: &str) -> Result<Statement> {
         ["CREATE", "EXTENSION", ..] => reader.create_extension(),
         ["CREATE", "PROCEDURE", ..] => create_procedure(tokens, 1, &lines),
         ["CREATE", "OR", "REPLACE", "PROCEDURE", ..] => create_procedure(tokens, 3, &lines),
-        ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] => reader.create_table(tokens),
+        ["CREATE", "TABLE", ..] | ["CREATE", _, "TABLE", ..] | ["CREATE", _, _, "TABLE", ..] => {
+            reader.create_table(tokens)
+        }
         ["ALTER", "TABLE", ..] => reader.alter_table(),
+        ["ALTER", "INDEX", ..] => reader.alter_named("INDEX"),
+        ["ALTER", "VIEW", ..] => reader.alter_named("VIEW"),
+        ["COMMENT", "ON", "CONSTRAINT", ..] => reader.comment_on_constraint(),
         ["ALTER", "SEQUENCE", ..] => reader.alter_sequence(),
         ["DECLARE", ..] => reader.declare(),
         ["FETCH" | "MOVE", ..] => reader.fetch(),
@@ -384,6 +416,25 @@ fn limit_by_fetch(tokens: &mut Vec<TokenWithSpan>) {
             tokens.remove(at);
             tokens[at - 1].token = Token::make_keyword("LIMIT");
         }
+    }
+}
+
+/// `interval(2) '…'`, which sqlparser does not read, as `'…'::interval(2)`.
+fn cast_to_digits(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at + 4 < tokens.len() {
+        if let [word, open, digits, close, text] = &tokens[at..at + 5]
+            && matches!(&word.token, Token::Word(w) if w.keyword == Keyword::INTERVAL)
+            && matches!(
+                (&open.token, &digits.token, &close.token, &text.token),
+                (Token::LParen, Token::Number(..), Token::RParen, Token::SingleQuotedString(_))
+            )
+        {
+            let cast = TokenWithSpan::new(Token::DoubleColon, text.span);
+            tokens[at..at + 5].rotate_right(1);
+            tokens.insert(at + 1, cast);
+        }
+        at += 1;
     }
 }
 
@@ -777,6 +828,42 @@ impl Reader<'_> {
         }
     }
 
+    /// `ALTER INDEX | VIEW [IF EXISTS] name RENAME TO name | OWNER TO role`
+    fn alter_named(&mut self, kind: &str) -> Result<Statement> {
+        self.words(&["ALTER", kind]);
+        let if_exists = self.words(&["IF", "EXISTS"]);
+        let name = self.name()?;
+        let rename = if self.words(&["RENAME", "TO"]) {
+            Some(self.identifier()?)
+        } else if self.words(&["OWNER", "TO"]) {
+            self.identifier()?;
+            None
+        } else {
+            return Err(Error::unsupported(format!("ALTER {kind} does only RENAME TO and OWNER TO")));
+        };
+        self.finish()?;
+        Ok(Statement::AlterNamed(AlterNamed { of_view: kind == "VIEW", name, if_exists, rename }))
+    }
+
+    /// `COMMENT ON CONSTRAINT name ON table IS 'text' | NULL`
+    fn comment_on_constraint(&mut self) -> Result<Statement> {
+        self.words(&["COMMENT", "ON", "CONSTRAINT"]);
+        let name = self.identifier()?;
+        self.expect("ON")?;
+        let table = self.name()?;
+        self.expect("IS")?;
+        let comment = match self.parser.next_token().token {
+            Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text) => Some(text),
+            Token::Word(word) if word.keyword == Keyword::NULL => None,
+            _ => {
+                self.parser.prev_token();
+                return self.expected("a string or NULL");
+            }
+        };
+        self.finish()?;
+        Ok(Statement::CommentOnConstraint { name, table, comment })
+    }
+
     fn alter_sequence(&mut self) -> Result<Statement> {
         self.words(&["ALTER", "SEQUENCE"]);
         let if_exists = self.words(&["IF", "EXISTS"]);
@@ -845,11 +932,10 @@ impl Reader<'_> {
             let inner: Vec<TokenWithSpan> = tokens.drain(start..=end).skip(1).collect();
             options = Reader { parser: parser(inner), sql: self.sql, lines: self.lines, end: self.end }.options()?;
         }
-        let includes = tokens.iter().any(|t| matches!(&t.token, Token::Word(w) if w.keyword == Keyword::INCLUDING));
+        let likes = like::take_likes(&mut tokens)?;
         let mut rest = Reader { parser: parser(tokens), sql: self.sql, lines: self.lines, end: self.end };
-        let unread = |e| if includes { Error::unsupported("LIKE … INCLUDING takes DEFAULTS only") } else { e };
-        match rest.statement().map_err(unread)? {
-            ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), options)),
+        match rest.statement()? {
+            ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), likes, options)),
             other => Ok(Statement::Sql(Box::new(other))),
         }
     }
@@ -948,7 +1034,7 @@ mod tests {
         );
         let sql =
             "CREATE TABLE t (a int CHECK (a > 0)) WITH (tsdb.hypertable, tsdb.partition_column='a', fillfactor=70)";
-        let Statement::CreateTable(table, options) = parse(sql).unwrap() else { panic!() };
+        let Statement::CreateTable(table, _, options) = parse(sql).unwrap() else { panic!() };
         assert_eq!((table.columns.len(), options.len()), (1, 3));
     }
 }

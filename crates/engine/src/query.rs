@@ -19,6 +19,7 @@ use crate::sequence::{Seen, Sequences};
 use crate::session::RowStream;
 use crate::setting::Settings;
 use crate::table::StoreTable;
+use crate::temporary::is_temporary;
 use crate::work::parameter;
 use crate::{
     Error, Result, convert, gapfill, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row,
@@ -78,6 +79,7 @@ pub struct Planner {
     reads: Arc<Mutex<Vec<CaggId>>>,
     /// Definitions that were planned for what they mean.
     meanings: Arc<Mutex<HashMap<CaggId, Arc<Definition>>>>,
+    session: i32,
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
     numbered: AtomicBool,
@@ -111,6 +113,7 @@ impl Planner {
             known: OnceLock::new(),
             reads: Arc::default(),
             meanings: Arc::default(),
+            session: 0,
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
             bound: Arc::default(),
@@ -181,10 +184,16 @@ impl Planner {
             .collect()
     }
 
-    /// Remembers for this session which numbers of sequences it gets.
-    pub fn with_seen(mut self, seen: Arc<Mutex<Seen>>) -> Self {
+    /// Plans for a session: its number, and which numbers of sequences it got.
+    pub fn with_session(mut self, session: i32, seen: Arc<Mutex<Seen>>) -> Self {
+        self.session = session;
         self.seen = seen;
         self
+    }
+
+    /// Number of the session that it plans for; 0 where there is none.
+    pub fn session(&self) -> i32 {
+        self.session
     }
 
     /// Makes base tables have the stable id of each row as a last column.
@@ -214,6 +223,7 @@ impl Planner {
     /// session. What it reads is read by this one.
     pub fn for_definition(&self, cagg: &ContinuousAggregate) -> Planner {
         let mut settings = self.settings.clone();
+        settings.temporary = None;
         // Both were valid settings when they were captured.
         let _ = settings.set("timezone", Some(&cagg.time_zone));
         let _ = settings.set("search_path", Some(&cagg.search_path.join(", ")));
@@ -235,11 +245,18 @@ impl Planner {
         Ok(definition)
     }
 
-    /// Looks names up as a definition captured them.
-    pub fn with_search_path(mut self, path: &[String]) -> Self {
-        // A captured path has no "$user" left, so it can be set as it is.
-        let _ = self.settings.set("search_path", Some(&path.join(", ")));
+    /// Looks names up as what is kept does.
+    pub fn without_temporary(mut self) -> Self {
+        self.settings.temporary = None;
         self
+    }
+
+    /// Looks names up as a definition captured them.
+    pub fn with_search_path(self, path: &[String]) -> Self {
+        let mut planner = self.without_temporary();
+        // A captured path has no "$user" left, so it can be set as it is.
+        let _ = planner.settings.set("search_path", Some(&path.join(", ")));
+        planner
     }
 
     /// The version it reads.
@@ -270,7 +287,11 @@ impl Planner {
 
     /// Schemas that unqualified names are looked up in.
     pub fn search_path(&self) -> Vec<String> {
-        self.settings.search_path(&self.user)
+        match self.depth.load(Ordering::Relaxed) {
+            0 => self.settings.search_path(&self.user),
+            // What a view or an aggregate reads, no temporary table takes the place of.
+            _ => self.settings.kept_search_path(&self.user),
+        }
     }
 
     /// The user.
@@ -541,6 +562,11 @@ pub enum Relation {
 pub fn resolve(version: &Version, search_path: &[String], parts: &[String]) -> Result<Relation> {
     let catalog = version.catalog();
     let find = |schema: &str, name: &str| {
+        // Temporary tables are found by their own session only, which may call their schema by another name.
+        let schema = match is_temporary(schema) {
+            true => search_path.first().filter(|own| is_temporary(own) && (schema == "pg_temp" || schema == *own))?,
+            false => schema,
+        };
         let table = catalog.table(schema, name).cloned().map(Relation::Table);
         table.or_else(|| catalog.cagg(schema, name).cloned().map(Relation::Cagg))
     };

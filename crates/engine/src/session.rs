@@ -4,6 +4,7 @@
 //! conflict, it runs again on a newer snapshot. Inside a block it works on the block's transaction, and
 //! after an error the block can only be rolled back.
 
+use crate::activity::{Registered, Running};
 use crate::copy::Loading;
 use crate::cursor::{Cursor, Declare, Direction, Fetch};
 use crate::database::Engine;
@@ -14,7 +15,7 @@ use crate::query::StatementTimes;
 use crate::sequence::Seen;
 use crate::setting::Settings;
 use crate::work::Work;
-use crate::{administration, names};
+use crate::{administration, names, temporary};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
@@ -26,9 +27,11 @@ use highwater_store::Transaction;
 use highwater_store::schema::{arrow_type, type_mark};
 use highwater_store::transaction::Savepoint;
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// Rows of a result as they are computed, never collected whole.
 pub type RowStream = BoxStream<'static, Result<RecordBatch>>;
@@ -102,6 +105,7 @@ pub struct CopyIn {
     /// The columns, typed as in [`Prepared::columns`].
     pub fields: Vec<FieldRef>,
     pub(crate) loading: Box<Loading>,
+    _running: Option<Running>,
 }
 
 /// COPY … TO STDOUT in progress.
@@ -112,6 +116,7 @@ pub struct CopyOut {
     pub columns: usize,
     /// The data.
     pub data: CopyData,
+    pub(crate) _running: Option<Running>,
 }
 
 /// Data of a COPY … TO STDOUT.
@@ -133,7 +138,7 @@ pub struct Session {
     block: Option<Block>,
     notices: Vec<Notice>,
     prepared: HashMap<String, (Arc<Prepared>, Vec<Option<DataType>>)>,
-    cancel: Arc<Mutex<CancellationToken>>,
+    activity: Registered,
     seen: Arc<parking_lot::Mutex<Seen>>,
     cursors: HashMap<String, Cursor>,
     /// Cursors that outlive their transaction, which is over.
@@ -157,6 +162,7 @@ impl Session {
     pub(crate) fn new(instance: Arc<Instance>, engine: Arc<Engine>, user: &str) -> Self {
         let mut settings = Settings::default();
         settings.begin_with("session_authorization", user).expect("it is a text setting");
+        let activity = engine.sessions.register(&engine.name, user, engine.clock.clone());
         Session {
             instance,
             engine,
@@ -166,7 +172,7 @@ impl Session {
             block: None,
             notices: Vec::new(),
             prepared: HashMap::new(),
-            cancel: Arc::default(),
+            activity,
             seen: Arc::default(),
             cursors: HashMap::new(),
             held: HashMap::new(),
@@ -252,17 +258,20 @@ impl Session {
     pub async fn execute(&mut self, prepared: &Arc<Prepared>, parameters: Vec<Parameter>) -> Result<Outcome> {
         // A statement may find all it needs in memory. Who executes one after another lets others have their turn.
         tokio::task::coop::consume_budget().await;
-        let token = CancellationToken::new();
-        *self.cancel.lock().expect("no panic while replacing a token") = token.clone();
-        let limit = Limit::new(token, self.settings.statement_timeout());
+        self.activity.check_not_ended()?;
+        let running = self.activity.execute(&prepared.text);
+        let limit = Limit::new(self.activity.cancel.renew(), self.settings.statement_timeout());
         let result = self.execute_now(prepared, parameters, &limit).await;
-        if result.is_err() {
-            self.fail();
+        match &result {
+            Ok(_) => self.announce(),
+            Err(_) => self.fail(),
         }
         Ok(match result.map_err(|e| parse::located(e, &prepared.text))? {
             Outcome::Rows { columns, rows, tag } => {
-                Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, limit), tag }
+                Outcome::Rows { columns: names::displayed(&columns), rows: stoppable(rows, limit, running), tag }
             }
+            Outcome::CopyIn(copy) => Outcome::CopyIn(CopyIn { _running: Some(running), ..copy }),
+            Outcome::CopyOut(copy) => Outcome::CopyOut(CopyOut { _running: Some(running), ..copy }),
             other => other,
         })
     }
@@ -296,6 +305,7 @@ impl Session {
             let transaction = self.end_work(work);
             let result = match (result, transaction) {
                 (Ok(outcome), Some(mut transaction)) => {
+                    self.end_temporary(&mut transaction)?;
                     self.engine.numbers.settle(&mut transaction)?;
                     let wait = self.settings.get("synchronous_commit")? != "off";
                     self.engine.commit(transaction, wait).await.map(|()| outcome)
@@ -336,6 +346,7 @@ impl Session {
             described: Vec::new(),
             bound: Arc::default(),
             seen: self.seen.clone(),
+            session: self.activity.pid,
         }
     }
 
@@ -429,12 +440,23 @@ impl Session {
                 }
                 done("CLOSE CURSOR")
             }
-            Sql::Discard { .. } => {
-                self.prepared.clear();
-                self.settings.reset_all();
-                *self.seen.lock() = Seen::default();
-                self.held.clear();
-                done("DISCARD ALL")
+            Sql::Discard { object_type } => {
+                let all = *object_type == ast::DiscardObject::ALL;
+                if all && self.block.as_ref().is_some_and(|block| !block.implicit) {
+                    return Err(Error::new("25001", "DISCARD ALL cannot run inside a transaction block"));
+                }
+                if all || *object_type == ast::DiscardObject::SEQUENCES {
+                    *self.seen.lock() = Seen::default();
+                }
+                if all || *object_type == ast::DiscardObject::TEMP {
+                    self.discard_temporary().await?;
+                }
+                if all {
+                    self.prepared.clear();
+                    self.settings.reset_all();
+                    self.held.clear();
+                }
+                done(&statement.to_string())
             }
             Sql::Prepare { name, data_types, statement } => {
                 let work = self.begin_work();
@@ -529,11 +551,36 @@ impl Session {
         }
         let wait = self.settings.get("synchronous_commit")? != "off";
         let mut transaction = block.transaction.expect("no statement is running");
+        self.end_temporary(&mut transaction)?;
         self.engine.numbers.settle(&mut transaction)?;
-        self.engine.commit(transaction, wait).await?;
+        if let Err(e) = self.engine.commit(transaction, wait).await {
+            self.settings = block.settings;
+            return Err(e);
+        }
         self.settings.end_transaction();
         self.held.extend(cursors.into_iter().filter(|(_, cursor)| cursor.hold));
         Ok("COMMIT")
+    }
+
+    /// Drops the temporary tables.
+    async fn discard_temporary(&mut self) -> Result<()> {
+        if self.settings.temporary.is_none() {
+            return Ok(());
+        }
+        let mut work = self.begin_work();
+        let result = temporary::discard(&mut work);
+        self.settings = work.settings.clone();
+        let transaction = self.end_work(work);
+        result?;
+        match transaction {
+            Some(transaction) => self.engine.commit(transaction, true).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What temporary tables want at the end of a transaction.
+    fn end_temporary(&mut self, transaction: &mut Transaction) -> Result<()> {
+        self.settings.temporary.as_mut().map_or(Ok(()), |temporary| temporary.end_transaction(transaction))
     }
 
     fn rollback(&mut self) {
@@ -693,7 +740,8 @@ impl Session {
         self.end_work(work);
         let loading = Box::new(loading?);
         let fields = loading.fields();
-        Ok(Outcome::CopyIn(CopyIn { binary: copy.binary, columns: fields.len(), fields, loading }))
+        let columns = fields.len();
+        Ok(Outcome::CopyIn(CopyIn { binary: copy.binary, columns, fields, loading, _running: None }))
     }
 
     /// Executes all statements of a string one after another and drops their rows.
@@ -743,7 +791,8 @@ impl Session {
         let result = tokio::task::block_in_place(|| copy.loading.finish(&mut work));
         let transaction = self.end_work(work);
         let rows = result.inspect_err(|_| self.fail())?;
-        if let Some(transaction) = transaction {
+        if let Some(mut transaction) = transaction {
+            self.end_temporary(&mut transaction)?;
             self.engine.commit(transaction, true).await.inspect_err(|_| self.fail())?;
         }
         Ok(format!("COPY {rows}"))
@@ -766,6 +815,14 @@ impl Session {
         if let Some(block) = &mut self.block {
             block.failed = true;
         }
+        self.announce();
+    }
+
+    /// Lets others see what state the session is in.
+    fn announce(&self) {
+        let block = self.block.as_ref().filter(|block| !block.implicit);
+        let application_name = self.settings.get("application_name").unwrap_or_default();
+        self.activity.settle(self.status(), block.map(|block| block.began), application_name);
     }
 
     /// Begins an implicit block around the statements of one simple-query string, or of the extended
@@ -815,7 +872,9 @@ impl Session {
     /// # Errors
     /// 42704 no such setting, 22023 no such value, 55P02 cannot be changed.
     pub fn begin_with(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.begin_with(name, value)
+        self.settings.begin_with(name, value)?;
+        self.announce();
+        Ok(())
     }
 
     /// The values of settings now.
@@ -825,7 +884,22 @@ impl Session {
 
     /// Cancels what the session executes now, when fired from another task.
     pub fn cancel_handle(&self) -> CancelHandle {
-        CancelHandle(self.cancel.clone())
+        self.activity.cancel.clone()
+    }
+
+    /// Number of the session among all of the instance, which `pg_backend_pid` gives.
+    pub fn pid(&self) -> i32 {
+        self.activity.pid
+    }
+
+    /// Fired when `pg_terminate_backend` ends the session: nothing more is executed then.
+    pub fn ended(&self) -> CancellationToken {
+        self.activity.ended.clone()
+    }
+
+    /// Lets `pg_stat_activity` show where the client is.
+    pub fn connected_from(&self, client: SocketAddr) {
+        self.activity.connected_from(client);
     }
 
     /// The zone that timestamps are shown in.
@@ -839,11 +913,37 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What an open block did is undone.
+        let settings = self.block.as_ref().map_or(&self.settings, |block| &block.settings);
+        let Some(left) = &settings.temporary else { return };
+        let (instance, engine, schemas) = (self.instance.clone(), self.engine.clone(), [left.schema.clone()]);
+        // Without a runtime, whoever opens the database next drops them.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let _running = instance.running.read().await;
+            if !instance.is_closing()
+                && let Err(e) = temporary::clear(&instance, &engine, &schemas).await
+            {
+                warn!(schemas = ?schemas, error = %e, "temporary tables of a session are left");
+            }
+        });
+    }
+}
+
 /// Cancels the statement that a session executes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CancelHandle(Arc<Mutex<CancellationToken>>);
 
 impl CancelHandle {
+    /// What to listen to while the next statement is executed.
+    fn renew(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        *self.0.lock().expect("no panic while replacing a token") = token.clone();
+        token
+    }
+
     /// Cancels it; a session that executes nothing does not notice.
     pub fn cancel(&self) {
         self.0.lock().expect("no panic while replacing a token").cancel();
@@ -887,11 +987,11 @@ fn no_savepoint(name: &str) -> Error {
 }
 
 /// Rows that end with an error when the statement is cancelled or its time is up.
-fn stoppable(rows: RowStream, limit: Limit) -> RowStream {
-    futures::stream::unfold(Some((rows, limit)), |state| async {
-        let (mut rows, limit) = state?;
+fn stoppable(rows: RowStream, limit: Limit, running: Running) -> RowStream {
+    futures::stream::unfold(Some((rows, limit, running)), |state| async {
+        let (mut rows, limit, running) = state?;
         match limit.hold(rows.next()).await.transpose()?.flatten() {
-            Ok(batch) => Some((Ok(batch), Some((rows, limit)))),
+            Ok(batch) => Some((Ok(batch), Some((rows, limit, running)))),
             Err(e) => Some((Err(e), None)),
         }
     })

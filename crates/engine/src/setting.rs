@@ -7,6 +7,7 @@
 //! default           the table below                      ┘
 //! ```
 
+use crate::temporary::Temporary;
 use crate::{Error, Result};
 use highwater_model::time::Zone;
 use std::collections::BTreeMap;
@@ -144,6 +145,8 @@ pub struct Settings {
     session: BTreeMap<String, String>,
     /// What the session began with, and goes back to.
     start: Arc<BTreeMap<String, String>>,
+    /// The session's temporary tables, which come and go with transactions as what is set does.
+    pub temporary: Option<Arc<Temporary>>,
 }
 
 impl Settings {
@@ -238,10 +241,16 @@ impl Settings {
 
     /// Schemas in which unqualified names are looked up, without the ones that are always there.
     pub fn search_path(&self, user: &str) -> Vec<String> {
+        let temporary = self.temporary.iter().map(|temporary| temporary.schema.clone());
+        temporary.chain(self.kept_search_path(user)).collect()
+    }
+
+    /// The same without temporary tables, which nothing that is kept may refer to.
+    pub fn kept_search_path(&self, user: &str) -> Vec<String> {
         let path = self.get("search_path").unwrap_or("public");
         path.split(',')
             .map(|s| s.trim().trim_matches('"').trim_matches('\''))
-            .filter(|s| !s.is_empty())
+            .filter(|s| !s.is_empty() && *s != "pg_temp")
             .map(|s| if s == "$user" { user.to_owned() } else { s.to_owned() })
             .collect()
     }

@@ -4,7 +4,9 @@ use crate::state::value::Kind;
 use crate::{Error, Result, parse};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, IntervalFields, TimezoneInfo};
+use highwater_model::time::Limit;
+use highwater_model::time::limit::IntervalField as Of;
 use highwater_model::{ColumnType, Digits, EnumType};
 use highwater_store::Version;
 use highwater_store::schema::typed_field;
@@ -38,17 +40,18 @@ fn column_type(sql: &ast::DataType, made: &dyn Fn(&[String]) -> Option<ColumnTyp
             ColumnType::Varchar(characters("varchar", length)?)
         }
         Sql::Char(length) | Sql::Character(length) => ColumnType::Char(characters("char", length)?.unwrap_or(1)),
-        Sql::Time(Some(0..=5), _) | Sql::Timestamp(Some(0..=5), _) | Sql::Interval { precision: Some(0..=5), .. } => {
-            return Err(Error::unsupported(format!("type {sql} is not supported: times are kept in microseconds"))
-                .hint("Leave the precision out, and round where it matters: x::timestamp(3)."));
-        }
         Sql::Date => ColumnType::Date,
-        Sql::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
-        Sql::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(_) => {
-            ColumnType::Timestamp
+        Sql::Time(digits, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => limited(ColumnType::Time, *digits),
+        Sql::Timestamp(digits, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | Sql::TimestampNtz(digits) => {
+            limited(ColumnType::Timestamp, *digits)
         }
-        Sql::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => ColumnType::Timestamptz,
-        Sql::Interval { .. } => ColumnType::Interval,
+        Sql::Timestamp(digits, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
+            limited(ColumnType::Timestamptz, *digits)
+        }
+        Sql::Interval { fields: None, precision: None } => ColumnType::Interval,
+        Sql::Interval { fields, precision } => {
+            ColumnType::Limited(Box::new(ColumnType::Interval), interval_limit(fields.as_ref(), *precision))
+        }
         Sql::Uuid => ColumnType::Uuid,
         Sql::Bytea => ColumnType::Bytea,
         Sql::JSON => ColumnType::Json,
@@ -87,6 +90,35 @@ fn column_type(sql: &ast::DataType, made: &dyn Fn(&[String]) -> Option<ColumnTyp
         },
         other => return Err(Error::unsupported(format!("type {other} is not supported"))),
     })
+}
+
+/// The type with so many digits of seconds. More than microseconds are not kept.
+fn limited(of: ColumnType, digits: Option<u64>) -> ColumnType {
+    match digits {
+        None => of,
+        Some(digits) => ColumnType::Limited(Box::new(of), Limit { fields: None, digits: Some(digits.min(6) as u8) }),
+    }
+}
+
+/// What an interval keeps that is declared with these fields and digits of its seconds.
+pub fn interval_limit(fields: Option<&IntervalFields>, digits: Option<u64>) -> Limit {
+    use IntervalFields as F;
+    let fields = fields.map(|fields| match fields {
+        F::Year => (Of::Year, Of::Year),
+        F::Month => (Of::Month, Of::Month),
+        F::Day => (Of::Day, Of::Day),
+        F::Hour => (Of::Hour, Of::Hour),
+        F::Minute => (Of::Minute, Of::Minute),
+        F::Second => (Of::Second, Of::Second),
+        F::YearToMonth => (Of::Year, Of::Month),
+        F::DayToHour => (Of::Day, Of::Hour),
+        F::DayToMinute => (Of::Day, Of::Minute),
+        F::DayToSecond => (Of::Day, Of::Second),
+        F::HourToMinute => (Of::Hour, Of::Minute),
+        F::HourToSecond => (Of::Hour, Of::Second),
+        F::MinuteToSecond => (Of::Minute, Of::Second),
+    });
+    Limit { fields, digits: digits.map(|digits| digits.min(6) as u8) }
 }
 
 /// The length of a `varchar` or `char`, in characters.

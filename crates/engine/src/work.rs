@@ -46,19 +46,45 @@ pub struct Work {
     pub bound: Arc<[ScalarValue]>,
     /// What the session has seen of sequences.
     pub seen: Arc<Mutex<Seen>>,
+    /// The session's number.
+    pub session: i32,
 }
 
 impl Work {
+    /// A statement of no session, on a transaction of its own.
+    pub fn alone(instance: &Arc<Instance>, engine: &Arc<Engine>, user: &str) -> Work {
+        let now = engine.now();
+        Work {
+            instance: instance.clone(),
+            engine: engine.clone(),
+            transaction: engine.store.begin(),
+            settings: Settings::default(),
+            user: user.to_owned(),
+            times: StatementTimes { transaction: now, statement: now },
+            autocommit: true,
+            notices: Vec::new(),
+            described: Vec::new(),
+            bound: Arc::default(),
+            seen: Arc::default(),
+            session: 0,
+        }
+    }
+
     /// A planner that sees what the transaction sees.
     pub fn planner(&self) -> Planner {
         Planner::new(&self.engine, self.transaction.version(), &self.settings, &self.user, self.times)
-            .with_seen(self.seen.clone())
+            .with_session(self.session, self.seen.clone())
             .with_bound(self.bound.clone())
     }
 
     /// The relation that a name stands for.
     pub fn resolve(&self, parts: &[String]) -> Result<Relation> {
         resolve(self.transaction.version(), &self.settings.search_path(&self.user), parts)
+    }
+
+    /// The relation that a name stands for in what is kept, such as a view.
+    pub fn resolve_kept(&self, parts: &[String]) -> Result<Relation> {
+        resolve(self.transaction.version(), &self.settings.kept_search_path(&self.user), parts)
     }
 
     /// The table that a name stands for, to write to or define.
@@ -102,7 +128,7 @@ impl Work {
         let catalog = self.transaction.version().catalog();
         match parts.as_slice() {
             [name] => {
-                let path = self.settings.search_path(&self.user);
+                let path = self.settings.kept_search_path(&self.user);
                 let schema = path.into_iter().find(|s| catalog.schemas.contains_key(s));
                 let schema = schema.ok_or_else(|| Error::new("3F000", "no schema has been selected to create in"))?;
                 Ok((schema, name.clone()))
@@ -224,7 +250,7 @@ impl Work {
                 ast::Statement::Query(query) => self.query(query, text, parameters).await,
                 other => self.run_sql(other, parameters).await,
             },
-            Statement::CreateTable(table, options) => define::create_table(self, table, options).await,
+            Statement::CreateTable(table, likes, options) => define::create_table(self, table, likes, options).await,
             Statement::CreateProcedure(procedure) => define::create_function(self, procedure, true),
             Statement::CreateMaterializedView(view) => define::create_aggregate(self, view).await,
             Statement::AlterMaterializedView { name, if_exists, action } => {
@@ -246,6 +272,10 @@ impl Work {
             // The session has the cursors.
             Statement::Declare(declare) => self.query(&declare.query, text, parameters).await,
             Statement::Fetch(_) => Err(Error::internal("FETCH is executed by the session")),
+            Statement::AlterNamed(alter) => define::alter_named(self, alter),
+            Statement::CommentOnConstraint { name, table, comment } => {
+                define::comment_on_constraint(self, name, table, comment.clone())
+            }
             Statement::AlterSequence(alter) => define::alter_sequence(self, alter),
             Statement::CreateExtension { name, if_not_exists } => define::create_extension(self, name, *if_not_exists),
         }
@@ -299,11 +329,24 @@ impl Work {
         verbose: bool,
         parameters: &[ScalarValue],
     ) -> Result<Outcome> {
-        let ast::Statement::Query(query) = statement else {
-            return Err(Error::unsupported("EXPLAIN of a statement that is not a query is not supported"));
+        let types = self.types_of(parameters);
+        let (does, planner, plan) = match statement {
+            ast::Statement::Query(query) => {
+                let planner = self.planner();
+                let plan = planner.plan_query(query, &types)?;
+                (None, planner, plan)
+            }
+            other => {
+                let (does, planner, plan) = write::explained(self, other, types)?.ok_or_else(|| {
+                    Error::unsupported("EXPLAIN of a statement that neither reads nor writes rows is not supported")
+                })?;
+                if analyze {
+                    return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes is not supported")
+                        .hint("Leave ANALYZE out: the statement would be executed."));
+                }
+                (Some(does), planner, plan)
+            }
         };
-        let planner = self.planner();
-        let plan = planner.plan_query(query, &self.types_of(parameters))?;
         let physical = planner.physical(plan, parameters).await?;
         let text = if analyze {
             let mut rows = planner.stream(physical.clone())?;
@@ -316,7 +359,8 @@ impl Work {
         } else {
             datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string()
         };
-        let lines: Vec<&str> = text.lines().collect();
+        let indent = if does.is_some() { "  " } else { "" };
+        let lines: Vec<String> = does.into_iter().chain(text.lines().map(|line| format!("{indent}{line}"))).collect();
         let batch = RecordBatch::try_new(explain_columns(), vec![Arc::new(StringArray::from(lines))])?;
         let rows = futures::stream::once(async { Ok(batch) }).boxed();
         Ok(Outcome::Rows { columns: explain_columns(), rows, tag: "EXPLAIN" })
@@ -354,7 +398,7 @@ impl Work {
             true => CopyData::Rows(columns, rows),
             false => CopyData::Lines(copy::unload(columns, rows, &statement.options, self.settings.time_zone())?),
         };
-        Ok(Outcome::CopyOut(CopyOut { binary: statement.binary, columns: count, data }))
+        Ok(Outcome::CopyOut(CopyOut { binary: statement.binary, columns: count, data, _running: None }))
     }
 }
 

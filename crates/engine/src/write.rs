@@ -19,6 +19,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, SelectItem, SetExpr, TableFactor, TableObject,
 };
@@ -580,13 +581,7 @@ fn update_query(update: &ast::Update, table: &Table, rules: Option<&Rules>) -> R
 
 /// UPDATE.
 pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarValue]) -> Result<Outcome> {
-    let table = updated_table(work, update)?;
-    let planner = work.planner().with_row_ids();
-    let mut types = work.types_of(parameters);
-    infer_from_assignments(update, &table, &mut types);
-    let rules = rules_of(work, &table);
-    let plan = planner.plan_query(&update_query(update, &table, rules.as_deref())?, &types)?;
-    let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
+    let (table, planner, plan) = plan_update(work, update, work.types_of(parameters))?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
     let Some(found) = found else {
@@ -600,6 +595,21 @@ pub async fn update(work: &mut Work, update: &ast::Update, parameters: &[ScalarV
         work.transaction.insert(&table, new.clone())
     })?;
     finish(work, &table, vec![new], update.returning.as_deref(), "UPDATE").await
+}
+
+/// The rows that an UPDATE finds: id, old time, and every column as it becomes.
+fn plan_update(
+    work: &Work,
+    update: &ast::Update,
+    mut types: Vec<Option<DataType>>,
+) -> Result<(Arc<Table>, Planner, LogicalPlan)> {
+    let table = updated_table(work, update)?;
+    let planner = work.planner().with_row_ids();
+    infer_from_assignments(update, &table, &mut types);
+    let rules = rules_of(work, &table);
+    let plan = planner.plan_query(&update_query(update, &table, rules.as_deref())?, &types)?;
+    let plan = convert::assign_after(plan, 2, &table.columns, &table.name, planner.state())?;
+    Ok((table, planner, plan))
 }
 
 /// Each row once, although a join may find it several times.
@@ -666,9 +676,7 @@ fn delete_query(delete: &ast::Delete, table: &Table) -> Result<ast::Query> {
 
 /// DELETE.
 pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarValue]) -> Result<Outcome> {
-    let table = deleted_table(work, delete)?;
-    let planner = work.planner().with_row_ids();
-    let plan = planner.plan_query(&delete_query(delete, &table)?, &work.types_of(parameters))?;
+    let (table, planner, plan) = plan_delete(work, delete, &work.types_of(parameters))?;
     let found: Vec<RecordBatch> = planner.run(plan, parameters).await?.try_collect().await?;
     let (ids, found) = first_of_each(found)?;
     let Some(found) = found else {
@@ -683,6 +691,47 @@ pub async fn delete(work: &mut Work, delete: &ast::Delete, parameters: &[ScalarV
             finish(work, &table, vec![gone], Some(items), "DELETE").await
         }
     }
+}
+
+/// The rows that a DELETE finds: id, old time, and with RETURNING every column.
+fn plan_delete(
+    work: &Work,
+    delete: &ast::Delete,
+    types: &[Option<DataType>],
+) -> Result<(Arc<Table>, Planner, LogicalPlan)> {
+    let table = deleted_table(work, delete)?;
+    let planner = work.planner().with_row_ids();
+    let plan = planner.plan_query(&delete_query(delete, &table)?, types)?;
+    Ok((table, planner, plan))
+}
+
+/// What a statement that writes does, and the plan of the rows with which it does it; `None` for other statements.
+///
+/// # Errors
+/// As executing it would give for names and types.
+pub fn explained(
+    work: &Work,
+    statement: &ast::Statement,
+    mut types: Vec<Option<DataType>>,
+) -> Result<Option<(String, Planner, LogicalPlan)>> {
+    let (does, (table, planner, plan)) = match statement {
+        ast::Statement::Update(update) => ("Update", plan_update(work, update, types)?),
+        ast::Statement::Delete(delete) => ("Delete", plan_delete(work, delete, &types)?),
+        ast::Statement::Insert(insert) => {
+            let target = Target::of_insert(work, insert)?;
+            let planner = work.planner();
+            let source = match &insert.source {
+                Some(source) => with_defaults(source, &target)?,
+                // DEFAULT VALUES is one row.
+                None => *parse::parse_query("SELECT 1")?,
+            };
+            infer_from_columns(&source, &target.columns, &mut types);
+            let plan = planner.plan_source(&source, &types)?;
+            ("Insert", (target.table, planner, plan))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some((format!("{does} on {}", table.name), planner, plan)))
 }
 
 /// TRUNCATE.

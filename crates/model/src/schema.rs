@@ -1,6 +1,7 @@
 //! Tables and their columns.
 
 use crate::hypertable::Hypertable;
+use crate::time::Limit;
 use crate::{CaggId, EnumType, ObjectKey};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub enum ColumnType {
     /// `numeric` without bounds, or with digits that [`ColumnType::Numeric`] has no place for. Each value has its own
     /// scale: see [`crate::Numeric`].
     AnyNumeric(Option<Digits>),
+    /// `time`, `timestamp`, `timestamptz` or `interval` of which less is kept than could be: `timestamp(3)`.
+    Limited(Box<ColumnType>, Limit),
 }
 
 /// How many digits a `numeric` was declared with.
@@ -100,6 +103,14 @@ impl ColumnType {
         }
     }
 
+    /// The type without what limits its times.
+    pub fn unlimited(&self) -> &ColumnType {
+        match self {
+            ColumnType::Limited(of, _) => of,
+            other => other,
+        }
+    }
+
     /// The time axis that a column of this type can be, if it can be one.
     pub fn time_type(&self) -> Option<TimeType> {
         Some(match self {
@@ -109,6 +120,7 @@ impl ColumnType {
             ColumnType::Date => TimeType::Date,
             ColumnType::Timestamp => TimeType::Timestamp,
             ColumnType::Timestamptz => TimeType::Timestamptz,
+            ColumnType::Limited(of, _) => return of.time_type(),
             _ => return None,
         })
     }
@@ -146,6 +158,7 @@ impl std::fmt::Display for ColumnType {
             ColumnType::Enum(kind) => f.write_str(&kind.name),
             ColumnType::AnyNumeric(None) => f.write_str("numeric"),
             ColumnType::AnyNumeric(Some(Digits { precision, scale })) => write!(f, "numeric({precision},{scale})"),
+            ColumnType::Limited(of, limit) => f.write_str(&limit.name(&of.to_string())),
         }
     }
 }

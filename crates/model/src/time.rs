@@ -12,11 +12,13 @@
 //! stood in UTC. `i64::MAX` and `i64::MIN` are ±infinity; for a `date`, `i32::MAX` and `i32::MIN` are.
 //!
 //! The pieces: [`zone`] turns instants into wall-clock time and back, [`calendar`] turns days into years,
-//! months and days, [`parse`] and [`mod@format`] are the text forms, [`arithmetic`] is what operators do.
+//! months and days, [`parse`] and [`mod@format`] are the text forms, [`arithmetic`] is what operators do, [`limit`] what
+//! `timestamp(3)` keeps.
 
 pub mod arithmetic;
 pub mod calendar;
 pub mod format;
+pub mod limit;
 pub mod parse;
 pub mod zone;
 
@@ -28,6 +30,7 @@ pub use format::{
     format_date, format_time, format_timestamp, format_timestamptz, write_date, write_time, write_timestamp,
     write_timestamptz,
 };
+pub use limit::Limit;
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use zone::Zone;
 

@@ -126,7 +126,7 @@ impl Client {
         user: &str,
         password: Option<&str>,
     ) -> Result<Client, ClientError> {
-        let mut client = Client { io: Io::new(stream) };
+        let mut client = Client { io: Io::new(stream, None) };
         let settings = [("user", user), ("database", database), ("application_name", "highwater")];
         let mut hello = Vec::from((3_i32 << 16).to_be_bytes());
         for (name, value) in settings {

@@ -103,7 +103,7 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: TaskTrack
 pub async fn serve(stream: Stream, peer: Option<SocketAddr>, shared: Arc<Shared>) {
     let span = info_span!("connection", peer = peer.map(tracing::field::display));
     async move {
-        let mut io = Io::new(stream);
+        let mut io = Io::new(stream, peer);
         if let Err(panic) = AssertUnwindSafe(connection::run(&mut io, &shared)).catch_unwind().await {
             let reason = panic
                 .downcast_ref::<&str>()

@@ -9,6 +9,7 @@
 use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use highwater_model::numeric::key_of;
+use highwater_model::time::Limit;
 use highwater_model::{Column, ColumnId, ColumnType, Digits, EnumType, Table};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub fn arrow_type(column_type: &ColumnType) -> DataType {
         ColumnType::Uuid => DataType::FixedSizeBinary(16),
         ColumnType::Bytea => DataType::Binary,
         ColumnType::AnyNumeric(_) => DataType::LargeBinary,
+        ColumnType::Limited(of, _) => arrow_type(of),
         ColumnType::List(item) => DataType::List(Arc::new(Field::new("item", arrow_type(item), true))),
         ColumnType::Struct(fields) => {
             DataType::Struct(fields.iter().map(|(name, t)| Field::new(name, arrow_type(t), true)).collect::<Fields>())
@@ -99,6 +101,10 @@ pub fn type_mark(column_type: &ColumnType) -> Option<String> {
         ColumnType::Cidr => "cidr".to_owned(),
         ColumnType::Enum(kind) => enum_mark(kind),
         ColumnType::AnyNumeric(Some(Digits { precision, scale })) => format!("numeric({precision},{scale})"),
+        ColumnType::Limited(of, limit) => {
+            let (name, of) = LIMITED.iter().find(|(_, limited)| *limited == **of)?;
+            format!("{name}{LIMIT}{}", limit.modifier(*of == ColumnType::Interval))
+        }
         ColumnType::List(item) => format!("{}[]", type_mark(item)?),
         _ => return None,
     })
@@ -117,6 +123,11 @@ pub fn marked_type(mark: &str) -> Option<ColumnType> {
         let digits = Digits { precision: precision.parse().ok()?, scale: scale.parse().ok()? };
         return Some(ColumnType::AnyNumeric(Some(digits)));
     }
+    if let Some((name, modifier)) = mark.split_once(LIMIT) {
+        let (_, of) = LIMITED.iter().find(|(limited, _)| *limited == name)?;
+        let limit = Limit::of_modifier(modifier.parse().ok()?, *of == ColumnType::Interval);
+        return Some(ColumnType::Limited(Box::new(of.clone()), limit));
+    }
     let (name, length) = match mark.strip_suffix(')').and_then(|m| m.split_once('(')) {
         Some((name, length)) => (name, Some(length.parse().ok()?)),
         None => (mark, None),
@@ -131,6 +142,17 @@ pub fn marked_type(mark: &str) -> Option<ColumnType> {
         _ => return None,
     })
 }
+
+/// Between the name and the modifier in the mark of a type whose times are limited.
+const LIMIT: char = '@';
+
+/// The types whose times can be limited, by their names in marks.
+const LIMITED: [(&str, ColumnType); 4] = [
+    ("time", ColumnType::Time),
+    ("timestamp", ColumnType::Timestamp),
+    ("timestamptz", ColumnType::Timestamptz),
+    ("interval", ColumnType::Interval),
+];
 
 /// What an enumeration's mark begins with.
 const ENUM: &str = "enum";
@@ -204,6 +226,7 @@ pub fn arrow_schema(table: &Table) -> SchemaRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use highwater_model::time::limit;
 
     #[test]
     fn marks_name_their_types() {
@@ -218,6 +241,11 @@ mod tests {
             ColumnType::List(Box::new(ColumnType::Enum(Arc::new(kind)))),
             ColumnType::List(Box::new(ColumnType::Inet)),
             ColumnType::AnyNumeric(Some(Digits { precision: 50, scale: -5 })),
+            ColumnType::Limited(Box::new(ColumnType::Timestamptz), Limit { fields: None, digits: Some(3) }),
+            ColumnType::List(Box::new(ColumnType::Limited(
+                Box::new(ColumnType::Interval),
+                Limit { fields: Some((limit::IntervalField::Day, limit::IntervalField::Second)), digits: None },
+            ))),
         ] {
             assert_eq!(marked_type(&type_mark(&column_type).unwrap()), Some(column_type));
         }

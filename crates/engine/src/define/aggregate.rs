@@ -46,11 +46,12 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     let mut query = create.query.as_ref().clone();
     name_outputs(&mut query, &create.columns)?;
     refuse_form(&create.query)?;
+    crate::temporary::refuse_in(work, &create.query, "continuous aggregates")?;
     let planned = Planned::new(work, &work.planner(), &query, &format!("{schema}.{name}"))?;
     planned.warn_of_finished(work)?;
     if let Some(old) = replaced {
         let changed = ContinuousAggregate {
-            search_path: work.settings.search_path(&work.user),
+            search_path: work.settings.kept_search_path(&work.user),
             time_zone: work.settings.time_zone().to_owned(),
             materialized_only: options.materialized_only.unwrap_or(old.materialized_only),
             ..old.as_ref().clone()
@@ -69,7 +70,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         schema,
         name,
         query: String::new(),
-        search_path: work.settings.search_path(&work.user),
+        search_path: work.settings.kept_search_path(&work.user),
         time_zone: work.settings.time_zone().to_owned(),
         source: planned.source.id,
         joined: Vec::new(),

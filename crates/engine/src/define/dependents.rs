@@ -36,7 +36,7 @@ fn views_over(work: &Work, relation: &Relation) -> Result<Vec<Arc<Table>>> {
     for view in work.transaction.version().catalog().tables.values() {
         let TableKind::View(query) = &view.kind else { continue };
         let query = parse_query(query)?;
-        let reads = ast::visit_relations(query.as_ref(), |name| match work.resolve(&name_parts(name)) {
+        let reads = ast::visit_relations(query.as_ref(), |name| match work.resolve_kept(&name_parts(name)) {
             Ok(found) if oid(&found) == oid(relation) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         });
@@ -120,7 +120,7 @@ pub fn take_column(work: &mut Work, table: &Arc<Table>, without: &Table, column:
     }
     for view in views_over(work, &relation)? {
         let TableKind::View(query) = &view.kind else { continue };
-        let plan = work.planner().plan_query(&*parse_query(query)?, &[]);
+        let plan = work.planner().without_temporary().plan_query(&*parse_query(query)?, &[]);
         let goes_on = plan.is_ok_and(|plan| super::replaceable(&view, &super::view_columns(&plan, &[])).is_ok());
         if !goes_on {
             return Err(is_used(table, column, &view.name, "drop").hint("Drop the view first."));
@@ -249,7 +249,7 @@ fn rewrite(
     }
     for view in views_over(work, relation)? {
         let TableKind::View(query) = &view.kind else { continue };
-        let is_it = |parts: &[String]| work.resolve(parts).is_ok_and(|found| oid(&found) == oid(relation));
+        let is_it = |parts: &[String]| work.resolve_kept(parts).is_ok_and(|found| oid(&found) == oid(relation));
         let rewritten = rewritten(query, &is_it, &change)?;
         if rewritten != *query {
             let changed = Table { kind: TableKind::View(rewritten), ..view.as_ref().clone() };

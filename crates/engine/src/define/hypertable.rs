@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Notice, Result};
 use crate::parse::Options;
+use crate::temporary::is_temporary;
 use crate::work::Work;
 use highwater_model::hypertable::Hypertable;
 use highwater_model::{CatalogChange, Index, IndexColumn, Interval, Table, TableKind};
@@ -117,6 +118,9 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
     }
     if !matches!(table.kind, TableKind::Table) {
         return Err(Error::new("42809", format!("\"{}\" is not a table", table.name)));
+    }
+    if is_temporary(&table.schema) {
+        return Err(Error::unsupported(format!("the temporary table \"{}\" cannot become a hypertable", table.name)));
     }
     let column = table.column(&partition.column).ok_or_else(|| Error::no_column(&partition.column))?;
     let Some(time_type) = column.column_type.time_type() else {

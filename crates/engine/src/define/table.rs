@@ -1,13 +1,14 @@
 //! CREATE, ALTER and DROP TABLE and INDEX.
 
-use super::{dependents, done, hypertable, rules, sequence};
-use crate::convert;
+use super::{dependents, done, hypertable, like, rules, sequence};
 use crate::error::{Error, Notice, Result};
-use crate::parse::{self, Options, ident};
+use crate::operator::refused::check_collation;
+use crate::parse::{self, Like, Options, ident};
 use crate::query::Relation;
 use crate::session::Outcome;
 use crate::work::Work;
 use crate::write::insert_all;
+use crate::{convert, temporary};
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
@@ -18,9 +19,15 @@ use highwater_model::{
 use highwater_store::unique;
 use std::sync::Arc;
 
-/// CREATE TABLE, with storage options.
-pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &Options) -> Result<Outcome> {
-    let (schema, name) = work.new_name(&create.name)?;
+/// CREATE TABLE, with the tables whose columns it takes over, and storage options.
+pub async fn create_table(
+    work: &mut Work,
+    create: &ast::CreateTable,
+    likes: &[Like],
+    options: &Options,
+) -> Result<Outcome> {
+    let temporary = create.temporary || temporary::names_temporary(&create.name);
+    let (schema, name) = new_name(work, &create.name, temporary)?;
     if work.transaction.version().catalog().is_taken(&schema, &name) {
         if create.if_not_exists {
             work.notice(Notice::new(format!("relation \"{name}\" already exists, skipping")));
@@ -35,19 +42,19 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
         return Err(Error::unsupported("PARTITION BY is not supported")
             .hint("Make it a hypertable, which is cut by time: SELECT create_hypertable('…', 'time')."));
     }
-    if create.temporary {
-        return Err(no_temporary_tables());
-    }
     let mut table = new_table(work, schema, name);
+    temporary::at_commit(work, table.id, temporary, create.on_commit.as_ref())?;
     if let Some(query) = &create.query {
         return create_table_as(work, table, &create.columns, query).await;
     }
-    if let Some(ast::CreateTableLikeKind::Parenthesized(like) | ast::CreateTableLikeKind::Plain(like)) = &create.like {
-        add_columns_like(work, &mut table, like)?;
-    }
     let mut added = Added::default();
-    for definition in &create.columns {
-        add_column(work, &mut table, definition, &mut added)?;
+    for place in 0..=create.columns.len() {
+        for like in likes.iter().filter(|like| like.place == place) {
+            like::add_columns(work, &mut table, like, &mut added)?;
+        }
+        if let Some(definition) = create.columns.get(place) {
+            add_column(work, &mut table, definition, &mut added)?;
+        }
     }
     // Computed columns may name those after them.
     for (id, expr) in std::mem::take(&mut added.generated) {
@@ -59,6 +66,9 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
     for constraint in &create.constraints {
         add_constraint(work, &mut table, constraint, &mut added.rules)?;
     }
+    for (source, index) in std::mem::take(&mut added.indexes) {
+        like::add_index(work, &mut table, &source, &index)?;
+    }
     let partition = hypertable::partition_of_options(work, &table, options)?;
     work.change(CatalogChange::PutTable(Arc::new(table.clone())))?;
     added.put(work, &table)?;
@@ -68,8 +78,9 @@ pub async fn create_table(work: &mut Work, create: &ast::CreateTable, options: &
     done("CREATE TABLE")
 }
 
-fn no_temporary_tables() -> Error {
-    Error::unsupported("temporary tables are not supported").hint("Create a table in a schema of its own and drop it.")
+/// The schema and name of a new table.
+fn new_name(work: &mut Work, name: &ast::ObjectName, temporary: bool) -> Result<(String, String)> {
+    if temporary { temporary::new_name(work, name) } else { work.new_name(name) }
 }
 
 fn new_table(work: &Work, schema: String, name: String) -> Table {
@@ -87,10 +98,8 @@ fn new_table(work: &Work, schema: String, name: String) -> Table {
 
 /// SELECT … INTO: CREATE TABLE … AS.
 pub async fn select_into(work: &mut Work, into: &ast::SelectInto, query: &ast::Query) -> Result<Outcome> {
-    if into.temporary {
-        return Err(no_temporary_tables());
-    }
-    let (schema, name) = work.new_name(&into.name)?;
+    let temporary = into.temporary || temporary::names_temporary(&into.name);
+    let (schema, name) = new_name(work, &into.name, temporary)?;
     if work.transaction.version().catalog().is_taken(&schema, &name) {
         return Err(Error::new("42P07", format!("relation \"{name}\" already exists")));
     }
@@ -128,13 +137,17 @@ async fn create_table_as(
 
 /// What comes with columns beside the table itself.
 #[derive(Default)]
-struct Added {
-    sequences: Vec<Sequence>,
-    rules: Rules,
+pub struct Added {
+    pub sequences: Vec<Sequence>,
+    pub rules: Rules,
     /// Computed columns that are still to be planned.
-    generated: Vec<(ColumnId, ast::Expr)>,
+    pub generated: Vec<(ColumnId, ast::Expr)>,
     /// Conditions that are still to be planned: the column, their name, the condition.
-    checks: Vec<(String, Option<String>, ast::Expr)>,
+    pub checks: Vec<(String, Option<String>, ast::Expr)>,
+    /// Indexes like those of other tables.
+    pub indexes: Vec<(Arc<Table>, Index)>,
+    /// Comments on columns.
+    pub comments: Vec<(String, String)>,
 }
 
 impl Added {
@@ -142,20 +155,9 @@ impl Added {
         for sequence in self.sequences {
             work.change(CatalogChange::PutSequence(Arc::new(sequence)))?;
         }
-        rules::put(work, table, self.rules)
+        rules::put(work, table, self.rules)?;
+        like::put_comments(work, table, self.comments)
     }
-}
-
-/// The columns of another table with their types and NOT NULL, and their defaults when these are included.
-fn add_columns_like(work: &Work, table: &mut Table, like: &ast::CreateTableLike) -> Result<()> {
-    let with_defaults = like.defaults == Some(ast::CreateTableLikeDefaults::Including);
-    for column in &work.table(&like.name)?.columns {
-        let id = ColumnId(table.next_column);
-        table.next_column += 1;
-        let default = column.default.clone().filter(|_| with_defaults);
-        table.columns.push(Column { id, default, missing: None, ..column.clone() });
-    }
-    Ok(())
 }
 
 fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef, added: &mut Added) -> Result<()> {
@@ -187,7 +189,8 @@ fn add_column(work: &mut Work, table: &mut Table, definition: &ast::ColumnDef, a
                 keys.push(true);
             }
             ColumnOption::Unique(_) => keys.push(false),
-            ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
+            ColumnOption::Collation(name) => check_collation(name)?,
+            ColumnOption::Comment(_) => {}
             ColumnOption::Check(check) => {
                 let name = check.name.as_ref().or(option.name.as_ref()).map(ident);
                 added.checks.push((column.name.clone(), name, (*check.expr).clone()));
@@ -259,7 +262,7 @@ fn add_constraint(work: &mut Work, table: &mut Table, constraint: &TableConstrai
     }
 }
 
-fn add_key(
+pub fn add_key(
     work: &mut Work,
     table: &mut Table,
     columns: &[ColumnId],
@@ -296,7 +299,7 @@ fn add_key(
     Ok(())
 }
 
-fn free_name(work: &Work, table: &Table, wanted: String) -> String {
+pub fn free_name(work: &Work, table: &Table, wanted: String) -> String {
     let catalog = work.transaction.version().catalog();
     let taken = |name: &str| catalog.is_taken(&table.schema, name) || table.indexes.iter().any(|i| i.name == name);
     let mut name = wanted.clone();
@@ -329,7 +332,13 @@ pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcom
     let mut changed = table.as_ref().clone();
     let mut columns = Vec::new();
     for column in &create.columns {
-        let expr = &column.column.expr;
+        let expr = match &column.column.expr {
+            ast::Expr::Collate { expr, collation } => {
+                check_collation(collation)?;
+                expr
+            }
+            expr => expr,
+        };
         let named = match expr {
             ast::Expr::Identifier(name) => Some(ident(name)),
             _ => None,
@@ -404,19 +413,73 @@ fn check_rows_unique(work: &Work, table: &Arc<Table>, index: &Index) -> Result<(
     }
 }
 
+/// The table that has the index of a name.
+fn table_of_index(work: &Work, parts: &[String]) -> Option<Arc<Table>> {
+    let name = parts.last()?;
+    let schemas = match parts {
+        [.., schema, _] => vec![schema.clone()],
+        _ => work.settings.search_path(&work.user),
+    };
+    let tables = &work.transaction.version().catalog().tables;
+    let found = tables.values().find(|t| {
+        (schemas.contains(&t.schema) || !matches!(t.kind, TableKind::Table))
+            && t.indexes.iter().any(|i| i.name == *name)
+    });
+    found.cloned()
+}
+
+/// ALTER INDEX … RENAME TO.
+pub fn rename_index(work: &mut Work, parts: &[String], if_exists: bool, new: String) -> Result<()> {
+    let shown = parts.join(".");
+    let Some(table) = table_of_index(work, parts) else {
+        if if_exists {
+            work.notice(Notice::new(format!("relation \"{shown}\" does not exist, skipping")));
+            return Ok(());
+        }
+        return Err(Error::no_relation(&shown));
+    };
+    if work.transaction.version().catalog().is_taken(&table.schema, &new) {
+        return Err(Error::new("42P07", format!("relation \"{new}\" already exists")));
+    }
+    let mut changed = table.as_ref().clone();
+    let old = parts.last().expect("a name has a part");
+    changed.indexes.iter_mut().filter(|i| i.name == *old).for_each(|i| i.name.clone_from(&new));
+    work.change(CatalogChange::PutTable(Arc::new(changed)))
+}
+
+/// ALTER VIEW … RENAME TO.
+pub fn rename_view(work: &mut Work, parts: &[String], if_exists: bool, new: String) -> Result<()> {
+    let view = match work.resolve(parts) {
+        Err(e) if if_exists && e.sqlstate == "42P01" => {
+            work.notice(Notice::new(format!("relation \"{}\" does not exist, skipping", parts.join("."))));
+            return Ok(());
+        }
+        Ok(Relation::Table(table)) if matches!(table.kind, TableKind::View(_)) => table,
+        Ok(Relation::Table(table)) => return Err(Error::new("42809", format!("\"{}\" is not a view", table.name))),
+        Ok(Relation::Cagg(cagg)) => {
+            return Err(
+                Error::new("42809", format!("\"{}\" is not a view", cagg.name)).hint("Use ALTER MATERIALIZED VIEW.")
+            );
+        }
+        Err(e) => return Err(e),
+    };
+    let changed = renamed(work, &view, new)?;
+    work.change(CatalogChange::PutTable(Arc::new(changed)))
+}
+
+/// A table or view under another name, which what is over it calls it from now on.
+fn renamed(work: &mut Work, table: &Arc<Table>, new: String) -> Result<Table> {
+    if work.transaction.version().catalog().is_taken(&table.schema, &new) {
+        return Err(Error::new("42P07", format!("relation \"{new}\" already exists")));
+    }
+    dependents::rename(work, &Relation::Table(table.clone()), &(table.schema.clone(), new.clone()))?;
+    Ok(Table { name: new, ..table.as_ref().clone() })
+}
+
 /// DROP INDEX.
 pub fn drop_index(work: &mut Work, parts: &[String], if_exists: bool) -> Result<()> {
     let name = parts.last().cloned().unwrap_or_default();
-    let schemas = match parts {
-        [_] => work.settings.search_path(&work.user),
-        [.., schema, _] => vec![schema.clone()],
-        [] => Vec::new(),
-    };
-    let catalog = work.transaction.version().catalog().clone();
-    let table = catalog.tables.values().find(|t| {
-        (schemas.contains(&t.schema) || !matches!(t.kind, TableKind::Table)) && t.indexes.iter().any(|i| i.name == name)
-    });
-    let Some(table) = table else {
+    let Some(table) = table_of_index(work, parts) else {
         if if_exists {
             work.notice(Notice::new(format!("index \"{name}\" does not exist, skipping")));
             return Ok(());
@@ -452,6 +515,9 @@ pub fn set_schema(work: &mut Work, name: &ast::ObjectName, schema: &ast::Ident) 
     let schema = ident(schema);
     if !work.transaction.version().catalog().schemas.contains_key(&schema) {
         return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
+    }
+    if temporary::is_temporary(&schema) || temporary::is_temporary(&table.schema) {
+        return Err(Error::unsupported("cannot move objects into or out of temporary schemas"));
     }
     let changed = Table { schema, ..table.as_ref().clone() };
     let new_name = (changed.schema.clone(), changed.name.clone());
@@ -606,12 +672,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
             let name = match table_name {
                 ast::RenameTableNameKind::To(name) | ast::RenameTableNameKind::As(name) => name,
             };
-            changed.name = parse::name_parts(name).pop().unwrap_or_default();
-            if work.transaction.version().catalog().is_taken(&changed.schema, &changed.name) {
-                return Err(Error::new("42P07", format!("relation \"{}\" already exists", changed.name)));
-            }
-            let new_name = (changed.schema.clone(), changed.name.clone());
-            dependents::rename(work, &Relation::Table(table.clone()), &new_name)?;
+            changed = renamed(work, table, parse::name_parts(name).pop().unwrap_or_default())?;
         }
         AlterTableOperation::AlterColumn { column_name, op } => {
             let name = ident(column_name);

@@ -1,6 +1,7 @@
 //! Aggregates that DataFusion lacks, or that mean something else there.
 
 pub mod by_type;
+pub mod distinct_list;
 pub mod extremes;
 pub mod first_last;
 pub mod histogram;

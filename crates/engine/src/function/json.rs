@@ -129,7 +129,6 @@ const NAMED: &[Declared] = &[
         let items = parts_of(text(v, 0), "array", "cannot get array length of a non-array")?;
         Ok(Value::Integer(items.len() as i32))
     }),
-    declared("json_strip_nulls", JSON, Same, |v| made(json::strip_nulls(value(v, 0)?))),
     Declared {
         variadic: true,
         ..declared("json_extract_path", JSON_TEXT, Same, |v| found(at_path(text(v, 0), rest(v))?))
@@ -146,8 +145,10 @@ const NAMED: &[Declared] = &[
     declared("json_list_values_text", JSON, Texts, |v| values(text(v, 0), true)),
 ];
 
-/// Those of `jsonb` alone.
-const JSONB: &[Declared] = &[
+/// Those of one of them alone: `json` stays as it was written.
+const APART: &[Declared] = &[
+    declared("json_strip_nulls", JSON, Gives::Json, |v| Ok(Value::Text(json::strip_nulls_of_text(text(v, 0))?))),
+    declared("jsonb_strip_nulls", JSON, Gives::Jsonb, |v| made(json::strip_nulls(value(v, 0)?))),
     Declared {
         least: 3,
         ..declared("jsonb_set", CHANGE, Same, |v| {
@@ -274,7 +275,7 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
         all.push(udf(declared, declared.name));
         all.push(udf(declared, Box::leak(declared.name.replacen("json", "jsonb", 1).into_boxed_str())));
     }
-    all.extend(JSONB.iter().chain(MAKERS).chain(PARTS).chain(ADDRESSES).map(|d| udf(d, d.name)));
+    all.extend(APART.iter().chain(MAKERS).chain(PARTS).chain(ADDRESSES).map(|d| udf(d, d.name)));
     for (name, column_type) in [
         ("pg_as_json", ColumnType::Json),
         ("pg_as_jsonb", ColumnType::Jsonb),

@@ -3,9 +3,11 @@
 //! They are made for one statement and see the version it sees. Arguments that name a relation take its
 //! name or its oid, so `'readings'`, `'readings'::regclass` and `16384` all work.
 
+use crate::activity::Activity;
 use crate::information::relations::{self, Kind, Relation};
 use crate::information::rows::{Cell, PG_TYPE, column};
 use crate::information::{Known, constraint, size, types};
+use crate::temporary::is_temporary;
 use crate::{Error, Result, parse};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -17,6 +19,7 @@ use datafusion::logical_expr::{
 use highwater_model::{ColumnId, TableId};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What computes a call.
@@ -115,19 +118,25 @@ const FUNCTIONS: &[Entry] = &[
     ("session_user", "name", true, |known, _| Ok((&known.user).into())),
     ("user", "name", true, |known, _| Ok((&known.user).into())),
     ("current_setting", "text", true, current_setting),
-    ("pg_backend_pid", "int4", true, |_, _| Ok(i64::from(std::process::id()).into())),
+    ("pg_backend_pid", "int4", true, |known, _| Ok(known.session.into())),
+    ("pg_cancel_backend", "bool", true, |known, args| of_session(known, args, |session| session.cancel.cancel())),
+    ("pg_terminate_backend", "bool", true, |known, args| of_session(known, args, Activity::end)),
     ("pg_is_in_recovery", "bool", true, |_, _| Ok(false.into())),
     ("pg_is_wal_replay_paused", "bool", true, |_, _| Ok(false.into())),
-    ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
-    ("pg_conf_load_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.now))),
+    ("pg_postmaster_start_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.sessions.since))),
+    ("pg_conf_load_time", "timestamptz", true, |known, _| Ok(Cell::Int(known.sessions.since))),
     ("pg_advisory_unlock_all", "void", true, |_, _| Ok("".into())),
     ("txid_current", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
     ("pg_current_xact_id", "int8", true, |known, _| Ok(Cell::Int(known.version.lsn.0 as i64 + 1))),
-    ("pg_my_temp_schema", "oid", true, |_, _| Ok(Cell::Int(0))),
+    ("pg_my_temp_schema", "oid", true, |known, _| Ok(Cell::Int(temporary_schema(known).into()))),
+    ("pg_is_other_temp_schema", "bool", true, |known, args| {
+        let name = known.schemas().into_iter().find(|(_, of)| *of == oid(&args[0])).map(|(name, _)| name);
+        Ok(name.is_some_and(|name| is_temporary(&name) && !known.search_path.contains(&name)).into())
+    }),
     ("inet_server_addr", "inet", true, |_, _| Ok(Cell::Null)),
-    ("inet_client_addr", "inet", true, |_, _| Ok(Cell::Null)),
+    ("inet_client_addr", "inet", true, |known, _| Ok(client(known).map(|client| client.ip().to_string()).into())),
     ("inet_server_port", "int4", true, |_, _| Ok(Cell::Null)),
-    ("inet_client_port", "int4", true, |_, _| Ok(Cell::Null)),
+    ("inet_client_port", "int4", true, |known, _| Ok(client(known).map(|client| i32::from(client.port())).into())),
     ("pg_blocking_pids", "text[]", true, |_, _| Ok(Cell::List(Vec::new()))),
     ("timescaledb_pre_restore", "bool", true, |_, _| Ok(true.into())),
     ("timescaledb_post_restore", "bool", true, |_, _| Ok(true.into())),
@@ -142,7 +151,12 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn find(known: impl FnOnce() -> Arc<Known>, name: &str) -> Option<Arc<ScalarUDF>> {
     let entry = FUNCTIONS.iter().find(|(known, ..)| *known == name)?;
     let signature = TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]);
-    let signature = Signature::new(signature, Volatility::Stable);
+    // What does something to a session is executed with the query, not when it is planned.
+    let volatility = match name {
+        "pg_cancel_backend" | "pg_terminate_backend" => Volatility::Volatile,
+        _ => Volatility::Stable,
+    };
+    let signature = Signature::new(signature, volatility);
     Some(Arc::new(ScalarUDF::from(CatalogFunction { entry, known: known(), signature })))
 }
 
@@ -338,6 +352,11 @@ fn type_name(known: &Known, oid: u32, modifier: Option<i32>) -> String {
 }
 
 fn obj_description(known: &Known, args: &[ScalarValue]) -> Result<Cell> {
+    if args.get(1).and_then(text).is_some_and(|catalog| catalog == "pg_constraint") {
+        let wanted = oid(&args[0]);
+        let found = known.comments_on_constraints().into_iter().find(|(oid, _)| *oid == wanted);
+        return Ok(found.map(|(_, comment)| comment).into());
+    }
     let Some(relation) = known.relation(relation_oid(known, &args[0])?) else { return Ok(Cell::Null) };
     if args.get(1).and_then(text).is_some_and(|catalog| catalog != "pg_class") {
         return Ok(Cell::Null);
@@ -483,6 +502,25 @@ fn type_oid(known: &Known, value: &ScalarValue) -> Result<u32> {
         return Ok(kind.id);
     }
     types::by_name(name.trim_matches('"')).ok_or_else(|| Error::new("42704", format!("type \"{name}\" does not exist")))
+}
+
+/// Does something to the session of a number; whether there is one.
+fn of_session(known: &Known, args: &[ScalarValue], act: fn(&Activity)) -> Result<Cell> {
+    let pid = number(&args[0]).and_then(|pid| i32::try_from(pid).ok());
+    let session = pid.and_then(|pid| known.sessions.find(pid));
+    session.iter().for_each(|session| act(session));
+    Ok(session.is_some().into())
+}
+
+/// The schema of the session's temporary tables, or 0.
+fn temporary_schema(known: &Known) -> u32 {
+    let own = known.settings.temporary.as_ref();
+    own.and_then(|own| known.schemas().get(&own.schema).copied()).unwrap_or(0)
+}
+
+/// Where the client of the session that asks is.
+fn client(known: &Known) -> Option<SocketAddr> {
+    known.sessions.find(known.session)?.doing().client
 }
 
 fn version(_: &Known, _: &[ScalarValue]) -> Result<Cell> {

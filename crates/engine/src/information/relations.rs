@@ -1,6 +1,7 @@
 //! Every relation there is, as `pg_class` counts them: tables, views, aggregates, indexes, system views.
 
 use crate::information::{Known, pg_catalog, rows::Columns, schema, timescale, types};
+use crate::temporary::is_temporary;
 use highwater_model::{ContinuousAggregate, Identity, Index, Rules, Table, TableKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,6 +126,8 @@ pub const SYSTEM_SCHEMAS: &[(&str, u32)] =
 /// All relations.
 pub fn all(known: &Known) -> Vec<Relation> {
     let mut all = users(known);
+    // Temporary tables are their own session's.
+    all.retain(|relation| !is_temporary(&relation.schema) || known.search_path.contains(&relation.schema));
     all.extend(systems());
     all
 }

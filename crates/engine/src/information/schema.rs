@@ -5,7 +5,9 @@ use crate::information::relations::{Attribute, Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::information::{Known, OWNER_OID, timescale, types};
 use crate::query::Planner;
+use crate::temporary::is_temporary;
 use datafusion::catalog::TableProvider;
+use highwater_model::time::Limit;
 use highwater_model::{ColumnId, Identity, TableId};
 use std::sync::Arc;
 
@@ -83,7 +85,11 @@ fn tables(known: &Known) -> Vec<Row> {
                 &known.database,
                 &r.schema,
                 &r.name,
-                if is_table { "BASE TABLE" } else { "VIEW" },
+                match is_table {
+                    true if is_temporary(&r.schema) => "LOCAL TEMPORARY",
+                    true => "BASE TABLE",
+                    false => "VIEW",
+                },
                 Cell::Null,
                 Cell::Null,
                 Cell::Null,
@@ -145,8 +151,18 @@ fn columns(known: &Known) -> Vec<Row> {
                 _ => (None, None, None),
             };
             let digits = match name {
-                "timestamp" | "timestamptz" | "time" | "timetz" | "interval" if !is_array => Some(6),
+                "timestamp" | "timestamptz" | "time" | "interval" if !is_array => {
+                    let limit = (column.modifier >= 0).then(|| Limit::of_modifier(column.modifier, name == "interval"));
+                    Some(limit.and_then(|limit| limit.digits).map_or(6, i32::from))
+                }
                 "date" if !is_array => Some(0),
+                _ => None,
+            };
+            let interval_type = match name {
+                "interval" if !is_array && column.modifier >= 0 => {
+                    let limit = Limit::of_modifier(column.modifier, true);
+                    limit.fields.map(|_| limit.name("").trim_start().to_uppercase())
+                }
                 _ => None,
             };
             let mut row = row![
@@ -164,8 +180,9 @@ fn columns(known: &Known) -> Vec<Row> {
                 radix,
                 scale,
                 digits,
+                interval_type,
             ];
-            row.extend(vec![Cell::Null; 11]);
+            row.extend(vec![Cell::Null; 10]);
             row.extend(row![
                 &known.database,
                 made.map_or("pg_catalog", |kind| kind.schema.as_str()),

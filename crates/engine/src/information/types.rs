@@ -1,6 +1,7 @@
 //! PostgreSQL's types as its catalog lists them.
 
 use highwater_model::ColumnType;
+use highwater_model::time::Limit;
 
 /// A type that `pg_type` lists; its array is listed beside it.
 #[derive(Debug)]
@@ -138,6 +139,7 @@ pub fn format_type(oid: u32, modifier: Option<i32>) -> String {
         }
         (1042, None) if !is_array => "bpchar".to_owned(),
         (1042 | 1043, Some(m)) if m >= 4 => format!("{}({})", found.sql, m - 4),
+        (1083 | 1114 | 1184 | 1186, Some(m)) => Limit::of_modifier(m, found.oid == 1186).name(found.sql),
         _ => found.sql.to_owned(),
     };
     if is_array { format!("{base}[]") } else { base }
@@ -180,6 +182,7 @@ pub fn of_column(column_type: &ColumnType) -> (u32, i32) {
         ColumnType::Inet => (869, -1),
         ColumnType::Cidr => (650, -1),
         ColumnType::Enum(kind) => (kind.id, -1),
+        ColumnType::Limited(of, limit) => (of_column(of).0, limit.modifier(**of == ColumnType::Interval)),
     }
 }
 

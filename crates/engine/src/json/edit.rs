@@ -1,6 +1,6 @@
 //! Changing and comparing `jsonb` values.
 
-use super::{Json, position};
+use super::{Json, parts, position, write_string};
 use crate::error::{Error, Result};
 use std::slice::Iter;
 
@@ -183,6 +183,27 @@ fn step(
         }
         scalar => Ok(scalar),
     }
+}
+
+/// [`strip_nulls`] of a value as it is written: nothing else changes but the space between its parts.
+///
+/// # Errors
+/// As [`super::parse`].
+pub fn strip_nulls_of_text(text: &str) -> Result<String> {
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    let Some(parts) = parts(text)? else { return Ok(text.to_owned()) };
+    let is_object = text.starts_with('{');
+    let mut out = String::from(if is_object { "{" } else { "[" });
+    for (key, value) in parts.into_iter().filter(|(key, value)| key.is_none() || *value != "null") {
+        out.push_str(if out.len() > 1 { "," } else { "" });
+        if let Some(key) = key {
+            write_string(&key, &mut out);
+            out.push(':');
+        }
+        out.push_str(&strip_nulls_of_text(value)?);
+    }
+    out.push(if is_object { '}' } else { ']' });
+    Ok(out)
 }
 
 /// Without the pairs whose value is null, at any depth.

@@ -6,7 +6,7 @@ use super::kernel::{Argument, array, map, rowwise};
 use super::operand::{Kind, Operand, UNBOUNDED, type_name};
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
-use crate::text::number::{self, Decimal, field_overflow, not_finite, overflows_numeric};
+use crate::text::number::{self, Decimal, no_infinity, not_finite, overflows_numeric};
 use crate::text::read::{interval_from_arrow, parse_column, parse_scalar};
 use crate::text::write::column_text;
 use arrow::array::{
@@ -428,7 +428,7 @@ fn float_to_numeric(x: f64, significant: usize, target: &DataType) -> Result<i12
     match number::decimal_of_float(x, significant) {
         Some(decimal) => number::fit(decimal, precision, scale),
         None if x.is_nan() => Err(not_finite("NaN")),
-        None => Err(field_overflow(precision.into(), scale.into())),
+        None => Err(no_infinity(precision.into(), scale.into())),
     }
 }
 

@@ -6,13 +6,15 @@
 //! SELECT sum(n) AS n … ORDER BY sum(n)               … ORDER BY 1
 //! SELECT DISTINCT ON (1) a …                         SELECT DISTINCT ON (a) a …
 //! SELECT a … GROUP BY GROUPING SETS ((1), ())        … GROUP BY GROUPING SETS ((a), ())
+//! SELECT 1 … HAVING true                             … HAVING true AND count(*) >= 0
 //! SELECT generate_series(1, 3)                       SELECT unnest(generate_series(1, 3))
 //! ```
 
 use super::syntax::{call, take};
+use crate::parse;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Distinct, Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Value,
+    BinaryOperator, CastKind, DataType, Distinct, Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Value,
 };
 
 /// Rewrites the clauses of one query; those inside it are visited by themselves.
@@ -39,8 +41,24 @@ pub fn rewrite_clauses(query: &mut Query) {
                 }
             }
         }
+        group_by_nothing(select);
     }
     rewrite_items(&mut query.body);
+}
+
+/// With HAVING and no GROUP BY all rows are one group, whether anything is aggregated or not.
+fn group_by_nothing(select: &mut Select) {
+    let GroupByExpr::Expressions(keys, _) = &select.group_by else { return };
+    if keys.is_empty()
+        && let Some(having) = select.having.take()
+    {
+        let any = parse::parse_expr("count(*) >= 0").expect("it is an expression");
+        select.having = Some(Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(having))),
+            op: BinaryOperator::And,
+            right: Box::new(any),
+        });
+    }
 }
 
 fn number(n: usize) -> Expr {

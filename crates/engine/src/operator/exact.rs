@@ -16,12 +16,12 @@
 use super::kernel::rowwise;
 use super::operand::UNBOUNDED;
 use crate::error::{Error, Result};
-use crate::text::number::field_overflow;
+use crate::text::number::{field_overflow, no_infinity};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray,
-    LargeBinaryBuilder, PrimitiveArray,
+    LargeBinaryBuilder, ListArray, PrimitiveArray,
 };
-use arrow::datatypes::{ArrowPrimitiveType, DataType, FieldRef};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
@@ -178,8 +178,7 @@ pub fn fit(number: &Numeric, precision: u16, scale: i16) -> Result<Numeric> {
         Numeric::NaN => Ok(rounded),
         Numeric::Finite(decimal) if i64::from(decimal.precision()) <= i64::from(most) => Ok(rounded),
         Numeric::Finite(_) => Err(field_overflow(precision.into(), scale.into())),
-        _ => Err(Error::new("22003", "numeric field overflow")
-            .detail(format!("A field with precision {precision}, scale {scale} cannot hold an infinite value."))),
+        _ => Err(no_infinity(precision.into(), scale.into())),
     }
 }
 
@@ -239,6 +238,56 @@ pub fn key_function() -> Arc<ScalarUDF> {
     static KEY: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| Arc::new(ScalarUDF::from(Key { signature: Signature::any(1, Volatility::Immutable) })));
     Arc::clone(&KEY)
+}
+
+/// The type of a list of numbers that are [`UNBOUNDED`].
+pub fn list_type() -> DataType {
+    DataType::List(Arc::new(Field::new("item", UNBOUNDED, true)))
+}
+
+/// [`key`] of each number of a list.
+pub fn list_key(list: Expr) -> Expr {
+    static KEYS: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(ListKey { signature: Signature::any(1, Volatility::Immutable) })));
+    KEYS.call(vec![list])
+}
+
+/// [`list_key`] as a function.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ListKey {
+    signature: Signature,
+}
+
+impl ListKey {
+    fn item() -> FieldRef {
+        Arc::new(Field::new("item", DataType::Binary, true))
+    }
+}
+
+impl ScalarUDFImpl for ListKey {
+    fn name(&self) -> &str {
+        "pg_numeric_keys"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(DataType::List(ListKey::item()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| {
+            let lists = arrays[0].as_list::<i32>();
+            let keys = comparable(lists.values());
+            Ok(Arc::new(ListArray::try_new(ListKey::item(), lists.offsets().clone(), keys, lists.nulls().cloned())?))
+        })?)
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@ use super::cast::plan_cast;
 use super::exact;
 use super::kernel::rowwise;
 use super::operand::{Kind, UNBOUNDED, is_operator, type_name};
+use super::precision::limited;
 use crate::error::{Error, Result};
 use crate::function::context::clockface;
 use crate::function::json as functions;
@@ -48,7 +49,12 @@ pub fn marked(expr: &Expr, schema: &DFSchema) -> Option<ColumnType> {
 
 /// As [`marked`], of a field.
 pub fn marked_field(field: &Field) -> Option<ColumnType> {
-    field_type(field).filter(|t| type_mark(t).is_some() && !matches!(t, ColumnType::AnyNumeric(_)))
+    field_type(field).filter(|t| type_mark(t).is_some() && !is_rounded(t))
+}
+
+/// Whether the Arrow type tells what a value is, and only not how it was rounded.
+pub fn is_rounded(column_type: &ColumnType) -> bool {
+    matches!(column_type, ColumnType::AnyNumeric(Some(_)) | ColumnType::Limited(..))
 }
 
 /// Characters of the longest `char(n)`.
@@ -77,7 +83,19 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
         let number = plan_marked_cast(expr, &typed_field("", &ColumnType::AnyNumeric(None)), schema, clock)?;
         return Ok(exact::fitted(number, digits));
     }
+    if let Some(ColumnType::Limited(of, limit)) = field_type(target) {
+        let whole = plan_marked_cast(expr, &typed_field("", &of), schema, clock)?;
+        return limited(whole, &of, limit);
+    }
     let to = marked_field(target);
+    if let (Some(from), Some(plain)) =
+        (expr.to_field(schema).ok().and_then(|(_, f)| field_type(&f)), field_type(target))
+        && is_rounded(&from)
+        && arrow_type(&from) == arrow_type(&plain)
+    {
+        // The values are what they are, but others will have all digits.
+        return Ok(mark(expr, &plain));
+    }
     if to.is_none() && marked(&expr, schema).is_none() {
         return plan_cast(expr, target.data_type(), schema, clock);
     }
@@ -93,8 +111,8 @@ pub fn plan_marked_cast(expr: Expr, target: &Field, schema: &DFSchema, clock: &C
 /// # Errors
 /// As [`plan_marked_cast`]; 22001 when a value is too long.
 pub fn assign(expr: Expr, to: &ColumnType, schema: &DFSchema, clock: &Clockface) -> Result<Expr> {
-    if matches!(to, ColumnType::AnyNumeric(_)) {
-        // A number is rounded, as by a cast.
+    if matches!(to, ColumnType::AnyNumeric(_) | ColumnType::Limited(..)) {
+        // A number or a time is rounded, as by a cast.
         return plan_marked_cast(expr, &typed_field("", to), schema, clock);
     }
     convert(expr, to, How::Assignment, schema, clock)
@@ -135,6 +153,10 @@ fn convert(expr: Expr, to: &ColumnType, how: How, schema: &DFSchema, clock: &Clo
     match (&from, to) {
         (from, to) if textual(from) && type_mark(to).is_none() => {
             plan_cast(call(from.clone(), T::Text, how, expr), &arrow_type(to), schema, clock)
+        }
+        // Cast to text, they are words; shown, they are letters.
+        (T::Boolean, to) if textual(to) => {
+            Ok(call(T::Text, to.clone(), how, plan_cast(expr, &DataType::Utf8, schema, clock)?))
         }
         (T::Json | T::Jsonb, T::Json | T::Jsonb) => Ok(call(from, to.clone(), how, expr)),
         (_, to) if textual(to) => Ok(call(from, to.clone(), how, expr)),

@@ -5,9 +5,10 @@ use super::cast::{cast_operand, plan_cast};
 use super::keys::{as_taken, key_of_number, settle_arguments, settle_keys, settle_subquery, sorted};
 use super::marked::{has_order_key, is_untyped, mark, marked, marked_field, order_key, plan_marked_cast};
 use super::named;
-use super::operand::{Kind, Operand, is_comparison, retype_literal, type_name};
+use super::operand::{Kind, Operand, UNBOUNDED, is_comparison, retype_literal, type_name};
 use super::plan::{interval_key, plan_binary, plan_comparison};
 use super::union::settle_union;
+use super::{any, exact};
 use crate::error::{Error, Result};
 use crate::function::common::{Common, common_type};
 use crate::function::define::Function;
@@ -266,6 +267,7 @@ impl PgMeaning {
                 Ok(expr)
             }
             Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
+                let func = any::settled(func);
                 if let Some(operator) = func.inner().downcast_ref::<PgOperator>() {
                     // Its operands may have got other types since it was planned.
                     let op = match operator.op() {
@@ -300,6 +302,9 @@ impl PgMeaning {
                     });
                 } else if func.inner().is::<JsonFunction>() {
                     args = json::resolve(&func, args, schema, clock)?;
+                }
+                if matches!(func.name(), "array_has" | "array_has_all" | "array_has_any" | "array_position") {
+                    numbers_by_key(&mut args, schema, clock)?;
                 }
                 as_taken(&mut args, |types| func.coerce_types(types), schema, clock)?;
                 crate::function::text::check(func.name(), &args, schema)?;
@@ -466,6 +471,26 @@ fn plan_call(func: Arc<ScalarUDF>, args: Vec<Expr>) -> Expr {
         }
         _ => Expr::ScalarFunction(ScalarFunction { func, args }),
     }
+}
+
+/// Lists that are searched for numbers without bounds, and what is looked for, as keys that are equal where these are.
+fn numbers_by_key(args: &mut [Expr], schema: &DFSchema, clock: &Clockface) -> Result<()> {
+    let item = |data_type: &DataType| match data_type {
+        DataType::List(item) => item.data_type().clone(),
+        other => other.clone(),
+    };
+    let Some(args) = args.get_mut(..2) else { return Ok(()) };
+    let types = args.iter().map(|arg| arg.get_type(schema)).collect::<Result<Vec<_>, _>>()?;
+    if !types.iter().any(|data_type| item(data_type) == UNBOUNDED) {
+        return Ok(());
+    }
+    for (arg, data_type) in args.iter_mut().zip(types) {
+        let list = matches!(data_type, DataType::List(_));
+        let target = if list { exact::list_type() } else { UNBOUNDED };
+        let numbers = plan_cast(std::mem::take(arg), &target, schema, clock)?;
+        *arg = if list { exact::list_key(numbers) } else { exact::key(numbers) };
+    }
+    Ok(())
 }
 
 /// The keys of a grouping set by themselves: the columns of the result are named after each of them.

@@ -9,6 +9,7 @@ use super::named;
 use super::operand::{Kind, Operand, UNBOUNDED, interval, no_operator, timestamp, timestamptz, type_name};
 use super::syntax::asked_of_state;
 use crate::error::{Error, Result};
+use crate::function::aggregate::distinct_list::distinct_list;
 use crate::state::{accessor, value};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -71,8 +72,11 @@ impl ExprPlanner for PgPlanner {
 
     fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> DfResult<PlannerResult<RawAggregateExpr>> {
         // What is aggregated once is sorted for it, and so comes in order.
-        if raw.distinct && raw.func.name() == "array_agg" && raw.order_by.is_empty() {
-            raw.order_by = raw.args.iter().take(1).map(|arg| arg.clone().sort(true, false)).collect();
+        if raw.distinct && raw.func.name() == "array_agg" {
+            raw.func = distinct_list();
+            if raw.order_by.is_empty() {
+                raw.order_by = raw.args.iter().take(1).map(|arg| arg.clone().sort(true, false)).collect();
+            }
         }
         if !raw.distinct || raw.func.name() != "string_agg" || raw.args.len() != 2 {
             return Ok(PlannerResult::Original(raw));
@@ -87,7 +91,7 @@ impl ExprPlanner for PgPlanner {
             raw.order_by.push(text.clone().sort(true, false));
         }
         let all = Expr::AggregateFunction(AggregateFunction::new_udf(
-            datafusion::functions_aggregate::array_agg::array_agg_udaf(),
+            distinct_list(),
             vec![text],
             true,
             Some(Box::new(filter)),
@@ -459,6 +463,12 @@ pub fn plan_comparison(
         _ => (left, right),
     };
     let (l, r) = (left.kind, right.kind);
+    if let (DataType::List(a), DataType::List(b)) = (&left.data_type, &right.data_type)
+        && [a, b].iter().any(|item| *item.data_type() == UNBOUNDED)
+    {
+        let keys = |list| Ok::<_, Error>(exact::list_key(convert(list, &exact::list_type(), clock)?.expr));
+        return Ok(Some(binary(keys(left)?, op, keys(right)?)));
+    }
     if l == Kind::Other || r == Kind::Other || is_wide(&left) || is_wide(&right) {
         return Ok(Some(binary(left.expr, op, right.expr)));
     }

@@ -1,80 +1,99 @@
-//! The precision of a type in a cast: `x::timestamp(0)` is `pg_precision(x::timestamp, 0)`.
+//! Times whose type keeps less than it could: `x::timestamp(3)`, `interval day to minute`.
 
-use super::kernel::{Argument, zip};
-use super::operand::Kind;
-use super::syntax::{call, take};
-use crate::error::{Error, Result};
-use crate::function::define::{Call, function, takes};
+use super::kernel::rowwise;
+use super::operand::interval;
+use crate::error::Result;
 use crate::text::read::{interval_from_arrow, interval_to_arrow};
-use arrow::array::ArrowPrimitiveType;
-use arrow::datatypes::{Int32Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType};
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility};
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Value};
-use highwater_model::Interval;
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::datatypes::{DataType, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use highwater_model::ColumnType;
+use highwater_model::time::Limit;
+use highwater_store::schema::{arrow_type, typed_field};
 use std::sync::Arc;
 
-/// Takes the precision out of the type of a cast, and rounds what was cast.
-pub fn rewrite_precision(cast: &mut Expr) {
-    let Expr::Cast { data_type, .. } = cast else { return };
-    match data_type {
-        DataType::Timestamp(precision, _) | DataType::Time(precision, _) | DataType::Interval { precision, .. } => {
-            if let Some(precision) = precision.take() {
-                *cast = call("pg_precision", vec![take(cast), number(precision)]);
-            }
+/// The expression, which is of the type `of`, with what this limit keeps of it.
+///
+/// # Errors
+/// 22008 when a literal is out of range then.
+pub fn limited(expr: Expr, of: &ColumnType, limit: Limit) -> Result<Expr> {
+    let limited = Limited {
+        column_type: ColumnType::Limited(Box::new(of.clone()), limit),
+        limit,
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    Ok(match expr {
+        Expr::Literal(value, _) => {
+            let array = kept(&value.to_array()?, limit)?;
+            let mark = FieldMetadata::from(typed_field("", &limited.column_type).metadata());
+            Expr::Literal(ScalarValue::try_from_array(&array, 0)?, Some(mark))
         }
-        _ => {}
-    }
-}
-
-fn number(n: u64) -> Expr {
-    Expr::value(Value::Number(n.to_string(), false))
-}
-
-/// Rounds times to so many digits of their seconds.
-pub fn precision() -> Arc<ScalarUDF> {
-    use Kind::{Integer, Interval as Span, Time, Timestamp, Timestamptz};
-    function(
-        "pg_precision",
-        Volatility::Immutable,
-        &[
-            takes(&[Timestamp, Integer], Timestamp, |c| micros::<TimestampMicrosecondType>(c, EPOCH)),
-            takes(&[Timestamptz, Integer], Timestamptz, |c| micros::<TimestampMicrosecondType>(c, EPOCH)),
-            takes(&[Time, Integer], Time, |c| micros::<Time64MicrosecondType>(c, 0)),
-            takes(&[Span, Integer], Span, |c| {
-                let digits = Argument::<Int32Type>::new(&c.args[1])?;
-                let spans = Argument::<IntervalMonthDayNanoType>::new(&c.args[0])?;
-                zip::<IntervalMonthDayNanoType, Int32Type, IntervalMonthDayNanoType>(
-                    &spans,
-                    &digits,
-                    c.out,
-                    |i, digits| {
-                        let i = interval_from_arrow(i);
-                        interval_to_arrow(&Interval { micros: rounded(i.micros, digits)?, ..i })
-                    },
-                )
-            }),
-        ],
-    )
-}
-
-/// 2000-01-01, from which PostgreSQL counts and therefore rounds away.
-const EPOCH: i64 = 946_684_800_000_000;
-
-fn micros<T: ArrowPrimitiveType<Native = i64>>(call: &Call, epoch: i64) -> Result<ColumnarValue> {
-    let digits = Argument::<Int32Type>::new(&call.args[1])?;
-    zip::<T, Int32Type, T>(&Argument::new(&call.args[0])?, &digits, call.out, |t, digits| match t {
-        i64::MIN | i64::MAX => Ok(t),
-        t => t
-            .checked_sub(epoch)
-            .and_then(|t| rounded(t, digits).ok()?.checked_add(epoch))
-            .ok_or_else(|| Error::new("22008", "timestamp out of range")),
+        expr => ScalarUDF::from(limited).call(vec![expr]),
     })
 }
 
-/// Microseconds rounded half away from zero.
-fn rounded(micros: i64, digits: i32) -> Result<i64> {
-    let unit = 10i64.pow(6 - digits.clamp(0, 6) as u32);
-    let rounded = (micros.unsigned_abs() + unit as u64 / 2) / unit as u64 * unit as u64;
-    let rounded = i64::try_from(rounded).map_err(|_| Error::new("22008", "timestamp out of range"))?;
-    Ok(if micros < 0 { -rounded } else { rounded })
+/// [`limited`] as a function.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Limited {
+    column_type: ColumnType,
+    limit: Limit,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Limited {
+    fn name(&self) -> &str {
+        "pg_limited"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(arrow_type(&self.column_type))
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<arrow::datatypes::FieldRef> {
+        Ok(Arc::new(typed_field(self.name(), &self.column_type)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        Ok(rowwise(&args.args, args.number_rows, |arrays, _| kept(&arrays[0], self.limit))?)
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        Ok(format!("{}::{}", args[0].schema_name(), self.column_type))
+    }
+}
+
+/// What a limit keeps of times.
+fn kept(array: &ArrayRef, limit: Limit) -> Result<ArrayRef> {
+    Ok(match array.data_type() {
+        DataType::Timestamp(..) => {
+            let times = array.as_primitive::<TimestampMicrosecondType>();
+            let kept: PrimitiveArray<TimestampMicrosecondType> = times.try_unary(|t| limit.timestamp(t))?;
+            Arc::new(kept.with_data_type(array.data_type().clone()))
+        }
+        DataType::Time64(_) => {
+            let times = array.as_primitive::<Time64MicrosecondType>();
+            Arc::new(times.unary::<_, Time64MicrosecondType>(|t| limit.time(t)))
+        }
+        DataType::Interval(_) => {
+            let spans = arrow::compute::cast(array, &interval())?;
+            let kept = |span| interval_to_arrow(&limit.interval(interval_from_arrow(span))?);
+            let kept: PrimitiveArray<IntervalMonthDayNanoType> =
+                spans.as_primitive::<IntervalMonthDayNanoType>().try_unary(kept)?;
+            Arc::new(kept)
+        }
+        _ => array.clone(),
+    })
 }

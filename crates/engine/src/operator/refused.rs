@@ -5,11 +5,15 @@
 //! l FULL JOIN r USING (k)                k would be that of the left side alone
 //! SELECT 'a' 'b'                         'b' would be a name
 //! FROM t TABLESAMPLE …                   all rows would be read
+//! x COLLATE "en_US"                      x would be ordered by its bytes
 //! ```
 
+use super::syntax::ordinality::can_number;
+use crate::parse::name_parts;
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
+    Expr, JoinConstraint, JoinOperator, ObjectName, Query, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    TableFactor, Visit, Visitor,
 };
 use std::ops::ControlFlow;
 
@@ -32,6 +36,30 @@ impl Visitor for Refuser {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         look(&query.body)
     }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Error> {
+        match expr {
+            Expr::Collate { collation, .. } => match check_collation(collation) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(e) => ControlFlow::Break(e),
+            },
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Text is compared by its bytes, which is what some collations say.
+///
+/// # Errors
+/// 0A000 for the others.
+pub fn check_collation(name: &ObjectName) -> Result<()> {
+    let bytewise = ["c", "posix", "default", "ucs_basic", "c.utf8", "c.utf-8"];
+    let name = name_parts(name).pop().unwrap_or_default();
+    if bytewise.contains(&name.to_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!("collation \"{name}\" is not supported"))
+        .hint("Text is ordered by its bytes, as COLLATE \"C\" has it."))
 }
 
 fn look(body: &SetExpr) -> ControlFlow<Error> {
@@ -65,12 +93,10 @@ fn look(body: &SetExpr) -> ControlFlow<Error> {
                 }
             }
             for factor in factors {
-                if matches!(
-                    factor,
-                    TableFactor::Table { with_ordinality: true, .. }
-                        | TableFactor::Function { with_ordinality: true, .. }
-                        | TableFactor::UNNEST { with_ordinality: true, .. }
-                ) {
+                if let TableFactor::Table { name, with_ordinality: true, .. }
+                | TableFactor::Function { name, with_ordinality: true, .. } = factor
+                    && !can_number(name)
+                {
                     let hint = "Number the rows by row_number() OVER () in a subquery.";
                     return ControlFlow::Break(Error::unsupported("WITH ORDINALITY is not supported").hint(hint));
                 }

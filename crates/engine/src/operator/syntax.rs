@@ -5,6 +5,7 @@
 //! INTERVAL '2' HOUR                   interval '2 hour'      (a typed string, read by us)
 //! time_bucket('1 day', t, "offset" => '1 h')   time_bucket('1 day', t, NULL, NULL, '1 h')
 //! |/ x, @ x, -x                       pg_sqrt(x), abs(x), pg_neg(x)
+//! x = ANY (list)                      pg_any(list, x)
 //! x LIKE y, x IS DISTINCT FROM y      x ~~ y, x "IS DISTINCT FROM" y      (binary operators, planned by us)
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! s -> approx_percentile(0.5)         approx_percentile(0.5, s)
@@ -12,14 +13,16 @@
 //! sum(s)                              s OF_STATE sum(s)      until the type of s is known
 //! ```
 
+use super::any::ANY;
 use super::clauses::rewrite_clauses;
 use super::plan::{DISTINCT, NOT_DISTINCT};
-use super::precision::rewrite_precision;
 use crate::state::accessor;
+use crate::types::interval_limit;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query, SetExpr, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName, Query, SetExpr,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowType,
 };
 use highwater_model::Numeric;
 use highwater_model::numeric::NumericError;
@@ -27,6 +30,7 @@ use std::ops::ControlFlow;
 
 mod distinct;
 mod json;
+pub mod ordinality;
 
 /// Rewrites every expression in a statement, query or expression, before it is planned.
 pub fn rewrite_syntax<N: VisitMut>(node: &mut N) {
@@ -60,6 +64,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        ordinality::number_rows(factor);
         name_column(factor);
         json::rows_of(factor);
         ControlFlow::Continue(())
@@ -126,7 +131,10 @@ fn rewrite(expr: &mut Expr) {
             *expr = call("timezone", args);
         }
         Expr::Interval(interval) => {
-            if let Some(typed) = typed_interval(interval) {
+            if let Some(mut typed) = typed_interval(interval) {
+                if let Expr::Cast { expr: text, data_type, .. } = &mut typed {
+                    spell_units(text, data_type);
+                }
                 *expr = typed;
             }
         }
@@ -176,6 +184,11 @@ fn rewrite(expr: &mut Expr) {
             let op = if *negated { BinaryOperator::PGNotILikeMatch } else { BinaryOperator::PGILikeMatch };
             *expr = binary(take(text), op, take(pattern));
         }
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. }
+            if !matches!(right.as_ref(), Expr::Subquery(_)) =>
+        {
+            *expr = call(ANY, vec![take(right), take(left)]);
+        }
         Expr::SimilarTo { negated, expr: text, pattern, escape_char } => {
             let escape = escape_char.take().map(|escape| Expr::value(escape.value));
             let pattern = call("similar_to_escape", std::iter::once(take(pattern)).chain(escape).collect());
@@ -183,17 +196,16 @@ fn rewrite(expr: &mut Expr) {
             *expr = binary(take(text), op, pattern);
         }
         // An empty array is of the type it is cast to.
-        Expr::Cast { expr: inner, .. } => {
+        Expr::Cast { expr: inner, data_type, .. } => {
             if matches!(inner.as_ref(), Expr::Array(array) if array.elem.is_empty()) {
                 **inner = Expr::value(Value::SingleQuotedString("{}".to_owned()));
             }
-            rewrite_precision(expr);
+            spell_units(inner, data_type);
         }
         Expr::TypedString(typed) => {
             let kind = CastKind::Cast;
             let value = Box::new(Expr::Value(typed.value.clone()));
             *expr = Expr::Cast { kind, expr: value, data_type: typed.data_type.clone(), array: false, format: None };
-            rewrite_precision(expr);
         }
         Expr::BinaryOp { left, op: op @ (BinaryOperator::Eq | BinaryOperator::NotEq), right } => {
             if let (Some(mut l), Some(mut r)) = (values_of_row(left), values_of_row(right))
@@ -211,6 +223,9 @@ fn rewrite(expr: &mut Expr) {
         Expr::Function(function) if let Some(filled) = gapfill_call(function) => *expr = filled,
         Expr::Function(function) => {
             name_arguments(function);
+            if bare_name(function) == "pg_typeof" {
+                forget_text(function);
+            }
             if let Some(WindowType::WindowSpec(window)) = &mut function.over {
                 window.window_frame.iter_mut().for_each(plain_offsets);
             }
@@ -287,6 +302,16 @@ fn values_of_row(expr: &Expr) -> Option<Vec<Expr>> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// A string literal has no type yet, which only NULL tells of itself.
+fn forget_text(function: &mut Function) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] = list.args.as_mut_slice()
+        && matches!(value.value, Value::SingleQuotedString(_))
+    {
+        value.value = Value::Null;
     }
 }
 
@@ -416,7 +441,7 @@ fn custom(name: &str) -> BinaryOperator {
     BinaryOperator::Custom(name.to_owned())
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+pub fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
@@ -508,41 +533,44 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
 
 /// `INTERVAL 'text' [unit]` as a cast of the text.
 fn typed_interval(interval: &Interval) -> Option<Expr> {
+    use DateTimeField as D;
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = value.value.clone().into_string()?;
-    let bare = text.trim().parse::<f64>().is_ok();
-    if (&interval.leading_field, &interval.last_field) == (&Some(DateTimeField::Day), &Some(DateTimeField::Hour))
-        && let Some((days, hours)) = text.trim().split_once(' ')
-        && hours.trim().parse::<f64>().is_ok()
-    {
-        return Some(cast(format!("{days} day {hours} hour")));
-    }
-    let unit = match interval.last_field.as_ref().or(interval.leading_field.as_ref()) {
-        Some(unit) if bare => format!(" {}", unit_name(unit)),
-        // 10:20 are hours and minutes, unless seconds are asked for without hours.
-        Some(DateTimeField::Second) if text.matches(':').count() == 1 && !starts_with_hours(interval) => {
-            return Some(cast(format!("00:{}", text.trim())));
-        }
-        _ => String::new(),
+    let fields = match (&interval.leading_field, &interval.last_field) {
+        (None, _) => None,
+        (Some(D::Year), None) => Some(IntervalFields::Year),
+        (Some(D::Month), None) => Some(IntervalFields::Month),
+        (Some(D::Day), None) => Some(IntervalFields::Day),
+        (Some(D::Hour), None) => Some(IntervalFields::Hour),
+        (Some(D::Minute), None) => Some(IntervalFields::Minute),
+        (Some(D::Second), None) => Some(IntervalFields::Second),
+        (Some(D::Year), Some(D::Month)) => Some(IntervalFields::YearToMonth),
+        (Some(D::Day), Some(D::Hour)) => Some(IntervalFields::DayToHour),
+        (Some(D::Day), Some(D::Minute)) => Some(IntervalFields::DayToMinute),
+        (Some(D::Day), Some(D::Second)) => Some(IntervalFields::DayToSecond),
+        (Some(D::Hour), Some(D::Minute)) => Some(IntervalFields::HourToMinute),
+        (Some(D::Hour), Some(D::Second)) => Some(IntervalFields::HourToSecond),
+        (Some(D::Minute), Some(D::Second)) => Some(IntervalFields::MinuteToSecond),
+        _ => return None,
     };
-    Some(cast(format!("{text}{unit}")))
-}
-
-fn starts_with_hours(interval: &Interval) -> bool {
-    matches!(interval.leading_field, Some(DateTimeField::Hour | DateTimeField::Day))
-}
-
-fn unit_name(unit: &DateTimeField) -> String {
-    unit.to_string().to_lowercase()
-}
-
-fn cast(text: String) -> Expr {
-    Expr::Cast {
+    // In `SECOND(1)` the parser reads the digits as those before the point.
+    let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+    Some(Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(Expr::value(Value::SingleQuotedString(text))),
-        data_type: DataType::Interval { fields: None, precision: None },
+        data_type: DataType::Interval { fields, precision },
         array: false,
         format: None,
+    })
+}
+
+/// A literal that becomes an interval of some fields has the units that they say.
+fn spell_units(text: &mut Expr, data_type: &DataType) {
+    if let DataType::Interval { fields: Some(fields), .. } = data_type
+        && let Expr::Value(value) = text
+        && let Value::SingleQuotedString(text) = &mut value.value
+    {
+        *text = interval_limit(Some(fields), None).spelled(text).into_owned();
     }
 }
 

@@ -198,7 +198,10 @@ pub fn parse_any_numeric(text: &[u8]) -> Result<Numeric> {
 pub fn parse_numeric(text: &[u8], precision: u8, scale: i8) -> Result<i128> {
     let number = match short_float(text) {
         Some((mantissa, after)) => Decimal { mantissa: i128::from(mantissa), scale: after as i32 },
-        None => read_decimal(text)?.0,
+        None => {
+            let infinite = || no_infinity(precision.into(), scale.into());
+            read_decimal(text).map_err(|e| if is_infinite(text) { infinite() } else { e })?.0
+        }
     };
     fit(number, precision, scale)
 }
@@ -220,6 +223,12 @@ pub fn field_overflow(precision: i32, scale: i32) -> Error {
     Error::new("22003", "numeric field overflow").detail(format!(
         "A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."
     ))
+}
+
+/// 22003, as an infinite value for a `numeric(precision, scale)` is refused.
+pub fn no_infinity(precision: i32, scale: i32) -> Error {
+    Error::new("22003", "numeric field overflow")
+        .detail(format!("A field with precision {precision}, scale {scale} cannot hold an infinite value."))
 }
 
 /// 22003: a `numeric` has more digits than there may be.
@@ -306,7 +315,14 @@ fn not_numeric(text: &[u8], unsigned: &[u8]) -> Error {
     invalid_syntax("numeric", text)
 }
 
-/// 0A000: a `numeric` whose digits have a limit is not NaN or infinite.
+/// Whether a text denotes an infinite number.
+fn is_infinite(text: &[u8]) -> bool {
+    let text = trim(text).to_ascii_lowercase();
+    let text = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")).unwrap_or(&text);
+    matches!(text, b"inf" | b"infinity")
+}
+
+/// 0A000: a `numeric` whose digits have a limit is not NaN.
 pub fn not_finite(value: &str) -> Error {
     Error::unsupported(format!("\"{value}\" in a numeric of at most 38 digits is not supported"))
         .hint("Declare it numeric, without digits.")

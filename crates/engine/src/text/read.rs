@@ -17,7 +17,7 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
-use highwater_model::time::{Clockface, parse_date, parse_time, parse_timestamp, parse_timestamptz};
+use highwater_model::time::{Clockface, Limit, parse_date, parse_time, parse_timestamp, parse_timestamptz};
 use highwater_model::{ColumnType, Digits, Interval};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct ColumnReader {
     values: Values,
+    /// What is kept of times.
+    limit: Limit,
     clock: Clockface,
 }
 
@@ -132,12 +134,15 @@ impl ColumnReader {
                 ends: vec![0],
                 valid: NullBufferBuilder::new(0),
             })),
+            ColumnType::Limited(of, limit) => {
+                return Ok(ColumnReader { limit: *limit, ..ColumnReader::new(of, clock)? });
+            }
             ColumnType::Struct(_) => match column_type.state_name().and_then(value::Kind::by_name) {
                 Some(kind) => Values::State(value::Column::new(kind)),
                 None => return Err(Error::unsupported("input of records is not supported")),
             },
         };
-        Ok(ColumnReader { values, clock })
+        Ok(ColumnReader { values, limit: Limit::default(), clock })
     }
 
     /// Appends the value that `text` denotes.
@@ -164,10 +169,14 @@ impl ColumnReader {
                 refuse_zero(text)?;
                 builder.append_value(checked_text(utf8(text)?, column_type)?);
             }
-            Values::Timestamptz(builder) => builder.append_value(parse_timestamptz(utf8(text)?, &self.clock)?),
-            Values::Timestamp(builder) => builder.append_value(parse_timestamp(utf8(text)?, &self.clock)?),
+            Values::Timestamptz(builder) => {
+                builder.append_value(self.limit.timestamp(parse_timestamptz(utf8(text)?, &self.clock)?)?);
+            }
+            Values::Timestamp(builder) => {
+                builder.append_value(self.limit.timestamp(parse_timestamp(utf8(text)?, &self.clock)?)?);
+            }
             Values::Date(builder) => builder.append_value(parse_date(utf8(text)?, &self.clock)?),
-            Values::Time(builder) => builder.append_value(parse_time(utf8(text)?, &self.clock)?),
+            Values::Time(builder) => builder.append_value(self.limit.time(parse_time(utf8(text)?, &self.clock)?)),
             Values::Boolean(builder) => builder.append_value(parse_boolean(text)?),
             Values::Real(builder) => builder.append_value(parse_real(text)?),
             Values::Numeric(builder, precision, scale) => {
@@ -189,7 +198,10 @@ impl ColumnReader {
                 };
                 builder.append_value(number.to_bytes());
             }
-            Values::Interval(builder) => builder.append_value(interval_to_arrow(&Interval::parse(utf8(text)?)?)?),
+            Values::Interval(builder) => {
+                let interval = Interval::parse(&self.limit.spelled(utf8(text)?))?;
+                builder.append_value(interval_to_arrow(&self.limit.interval(interval)?)?);
+            }
             Values::Uuid(builder) => builder.append_value(parse_uuid(text)?)?,
             Values::Bytea(builder) => builder.append_value(parse_bytea(text)?),
             Values::State(column) => column.append(&parse_bytea(text)?)?,

@@ -1,15 +1,15 @@
 //! Which connections there are, for those who want to stop what one of them executes.
 
+use highwater::Session;
 use highwater::session::CancelHandle;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// What a client must know of a connection to cancel its statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Number of the connection, as `pg_backend_pid` would be.
+    /// Number of the session, as `pg_backend_pid` gives it.
     pub process: i32,
     /// Known to the client only.
     pub secret: i32,
@@ -29,18 +29,14 @@ impl Connections {
     }
 
     /// Takes a connection in; `None` when there are as many as there may be.
-    pub fn register(self: &Arc<Self>, handle: CancelHandle) -> Option<Registration> {
+    pub fn register(self: &Arc<Self>, session: &Session) -> Option<Registration> {
         let mut all = self.all.lock();
         if all.len() >= self.limit {
             return None;
         }
-        loop {
-            let key = Key { process: rand::random_range(1..i32::MAX), secret: rand::random() };
-            if let Entry::Vacant(entry) = all.entry(key.process) {
-                entry.insert((key.secret, handle));
-                return Some(Registration { key, connections: Arc::clone(self) });
-            }
-        }
+        let key = Key { process: session.pid(), secret: rand::random() };
+        all.insert(key.process, (key.secret, session.cancel_handle()));
+        Some(Registration { key, connections: Arc::clone(self) })
     }
 
     /// Whether there are as many connections as there may be.

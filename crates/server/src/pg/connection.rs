@@ -12,6 +12,7 @@ use highwater_model::time::Zone;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 /// How long a client may take to say who it is.
@@ -55,6 +56,8 @@ pub struct Connection<'a> {
     pub(super) io: &'a mut Io,
     pub(super) session: Session,
     pub(super) cancel: CancelHandle,
+    /// Fired when another session ends this one.
+    ended: CancellationToken,
     pub(super) shared: &'a Arc<Shared>,
     pub(super) statements: HashMap<String, Arc<Statement>>,
     pub(super) portals: HashMap<String, Portal>,
@@ -72,11 +75,12 @@ pub struct Connection<'a> {
 pub async fn run(io: &mut Io, shared: &Arc<Shared>) {
     let ended = match tokio::time::timeout(STARTUP_TIMEOUT, startup::start(io, shared)).await {
         Ok(Ok(Some((session, registration)))) => {
-            let cancel = session.cancel_handle();
+            let (cancel, ended) = (session.cancel_handle(), session.ended());
             let mut connection = Connection {
                 io,
                 session,
                 cancel,
+                ended,
                 shared,
                 statements: HashMap::new(),
                 portals: HashMap::new(),
@@ -203,10 +207,8 @@ impl Connection<'_> {
                         return Ok(None);
                     }
                 }
-                () = self.shared.shutdown.cancelled() => {
-                    let e = Error::new("57P01", "terminating connection due to administrator command");
-                    return Err(Stop::Fatal(e));
-                }
+                () = self.shared.shutdown.cancelled() => return Err(ended()),
+                () = self.ended.cancelled() => return Err(ended()),
             }
         }
     }
@@ -264,6 +266,10 @@ impl Connection<'_> {
         }
         self.zone.1
     }
+}
+
+fn ended() -> Stop {
+    Stop::Fatal(Error::new("57P01", "terminating connection due to administrator command"))
 }
 
 /// Rows that are being sent.

@@ -6,6 +6,7 @@ use futures::FutureExt;
 use highwater::session::CancelHandle;
 use pgwire::tokio::tokio_rustls::server::TlsStream;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub struct Io {
     pub stream: Stream,
     /// Messages that are to be sent; always whole ones when the socket is waited for.
     pub out: Vec<u8>,
+    /// Where the client is, unless it is within this process.
+    pub peer: Option<SocketAddr>,
     input: BytesMut,
     /// The client is gone; what is left of its messages is still read.
     gone: bool,
@@ -89,8 +92,8 @@ pub struct Io {
 
 impl Io {
     /// A socket with empty buffers.
-    pub fn new(stream: Stream) -> Io {
-        Io { stream, out: Vec::with_capacity(1024), input: BytesMut::with_capacity(8192), gone: false }
+    pub fn new(stream: Stream, peer: Option<SocketAddr>) -> Io {
+        Io { stream, out: Vec::with_capacity(1024), peer, input: BytesMut::with_capacity(8192), gone: false }
     }
 
     /// The next message if all of it has come.

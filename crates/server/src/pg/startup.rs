@@ -73,7 +73,8 @@ pub async fn start(io: &mut Io, shared: &Arc<Shared>) -> Result<Option<(Session,
         let value = if name == "client_encoding" { client_encoding(value).map_err(Stop::Fatal)? } else { value };
         session.begin_with(name, value).map_err(Stop::Fatal)?;
     }
-    let registration = shared.connections.register(session.cancel_handle()).ok_or_else(too_many)?;
+    io.peer.iter().for_each(|peer| session.connected_from(*peer));
+    let registration = shared.connections.register(&session).ok_or_else(too_many)?;
     info!(user = hello.user, database = hello.database, "connected");
     tell_settings(io, &mut session, &hello);
     reply::backend_key_data(&mut io.out, registration.key.process, registration.key.secret);

@@ -162,6 +162,10 @@ impl Described {
             ColumnType::AnyNumeric(Some(digits)) => {
                 Some(Described { modifier: numeric_modifier(digits.precision, digits.scale), ..plain(NUMERIC)? })
             }
+            ColumnType::Limited(of, limit) => {
+                let of = Described::of(&highwater_store::schema::arrow_type(of));
+                Some(Described { modifier: limit.modifier(of.element == INTERVAL), ..of })
+            }
             ColumnType::List(item) => Some(Described { is_array: true, ..Described::of_marked(item)? }),
             _ => None,
         }

@@ -225,6 +225,30 @@ async fn a_running_statement_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_sees_the_others_and_can_stop_them() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let mut raw = Raw::start(&server).await;
+    raw.begin(ENDLESS).await;
+    let seen =
+        "SELECT host(client_addr), client_port > 0, state FROM pg_stat_activity WHERE query LIKE '%1000000000000%'";
+    let row = client.query_one(&format!("{seen} AND pid <> pg_backend_pid()"), &[]).await.unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, bool>(1), row.get::<_, &str>(2)), ("127.0.0.1", true, "active"));
+    let of_other = "FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+    let cancelled = client.query_one(&format!("SELECT pg_cancel_backend(pid) {of_other}"), &[]).await.unwrap();
+    assert!(cancelled.get::<_, bool>(0));
+    let messages = raw.until_ready().await;
+    assert!(messages.iter().any(|message| message.field('C').as_deref() == Some("57014")), "{messages:?}");
+    // To prepare what ends a session does not end it.
+    let end = client.prepare(&format!("SELECT pg_terminate_backend(pid) {of_other}")).await.unwrap();
+    assert_eq!(client.query_one(&format!("SELECT state {of_other}"), &[]).await.unwrap().get::<_, &str>(0), "idle");
+    assert!(client.query_one(&end, &[]).await.unwrap().get::<_, bool>(0));
+    raw.ends_with("57P01").await;
+    assert_eq!(client.query_one(&format!("SELECT count(*) {of_other}"), &[]).await.unwrap().get::<_, i64>(0), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_statement_ends_when_its_client_goes_away() {
     let server = TestServer::start_with(|settings| settings.max_connections = 1).await;
     let mut raw = Raw::start(&server).await;

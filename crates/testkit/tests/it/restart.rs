@@ -34,3 +34,35 @@ async fn states_are_what_they_were() {
     }
     assert!(answers[0].len() > 150 && answers[0] == answers[1] && answers[1] == answers[2]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_are_gone_with_their_session() {
+    let directory = tempfile::tempdir().expect("there is room for files");
+    let options = || InstanceOptions { scheduler: false, ..InstanceOptions::at(directory.path()) };
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pg_temp%'";
+
+    let instance = Instance::open(options()).await.expect("it can be opened");
+    let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
+    let mut other = instance.session("postgres", "postgres").await.expect("there is such a database");
+    let make = "CREATE TEMP TABLE numbers (a serial); INSERT INTO numbers DEFAULT VALUES; SELECT a FROM numbers";
+    session.run(make).await.expect("it can be made");
+    assert_eq!(rows(&mut other, schemas).await.expect("it is answered"), [["1"]]);
+    drop(session);
+    for _ in 0..1000 {
+        if rows(&mut other, schemas).await.expect("it is answered") == [["0"]] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(rows(&mut other, schemas).await.expect("it is answered"), [["0"]]);
+
+    // A session that the end of the instance cuts off leaves them to the next start.
+    other.run(make).await.expect("it can be made");
+    instance.close().await.expect("it can be closed");
+    drop((other, instance));
+    let instance = Instance::open(options()).await.expect("it can be opened");
+    let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
+    assert_eq!(rows(&mut session, schemas).await.expect("it is answered"), [["0"]]);
+    drop(session);
+    instance.close().await.expect("it can be closed");
+}

@@ -119,9 +119,10 @@ impl JsonWriter {
 
 /// `2026-01-01 00:00:00+00` as ISO 8601 has it.
 fn moment(text: &str, zoned: bool) -> String {
-    let Some((date, time)) = text.split_once(' ') else { return text.to_owned() };
+    let Some((date, rest)) = text.split_once(' ') else { return text.to_owned() };
+    let (time, era) = rest.find(' ').map_or((rest, ""), |at| rest.split_at(at));
     let hours_only = zoned && time.rfind(['+', '-']).is_some_and(|at| time.len() - at == 3);
-    format!("{date}T{time}{}", if hours_only { ":00" } else { "" })
+    format!("{date}T{time}{}{era}", if hours_only { ":00" } else { "" })
 }
 
 /// A key as a JSON string: JSON text that is no string is put into quotes.

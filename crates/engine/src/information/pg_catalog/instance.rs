@@ -1,9 +1,12 @@
 //! What is the same for every schema: databases, roles, extensions, settings and sessions.
 
 use super::schema_oid;
+use crate::activity::Activity;
 use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID};
+use crate::session::TransactionStatus;
 use crate::setting::{self, SETTINGS};
+use std::sync::Arc;
 
 /// The version of TimescaleDB whose behaviour is offered.
 const TIMESCALEDB_VERSION: &str = "2.28.0";
@@ -177,32 +180,44 @@ pub const PG_STAT_ACTIVITY: Columns = columns! {
     backend_xid xid, backend_xmin xid, query_id int8, query text, backend_type text,
 };
 
-/// The session that asks; what others do is not known here.
+/// How much of a statement is shown, in bytes.
+const SHOWN_BYTES: usize = 1023;
+
 pub fn pg_stat_activity(known: &Known) -> Vec<Row> {
-    let database = known.databases.iter().position(|name| *name == known.database).unwrap_or(0) as u32;
-    let application = known.settings.get("application_name").unwrap_or_default().to_owned();
-    vec![row![
-        FIRST_DATABASE + database,
-        &known.database,
-        std::process::id(),
-        Cell::Null,
-        known.role_oid(&known.user),
-        &known.user,
-        application,
-        Cell::Null,
-        Cell::Null,
-        Cell::Null,
-        Cell::Null,
-        known.now,
-        known.now,
-        known.now,
-        Cell::Null,
-        Cell::Null,
-        "active",
-        Cell::Null,
-        Cell::Null,
-        Cell::Null,
-        "",
-        "client backend",
-    ]]
+    let of_session = |session: Arc<Activity>| {
+        let doing = session.doing();
+        let database = known.databases.iter().position(|name| *name == session.database);
+        let in_transaction = doing.active || doing.status != TransactionStatus::Idle;
+        let state = match doing.status {
+            _ if doing.active => "active",
+            TransactionStatus::Idle => "idle",
+            TransactionStatus::InBlock => "idle in transaction",
+            TransactionStatus::Failed => "idle in transaction (aborted)",
+        };
+        row![
+            database.map(|place| FIRST_DATABASE + place as u32),
+            &session.database,
+            session.pid,
+            Cell::Null,
+            known.role_oid(&session.user),
+            &session.user,
+            doing.application_name,
+            doing.client.map(|client| client.ip().to_string()),
+            Cell::Null,
+            doing.client.map(|client| i32::from(client.port())),
+            session.began,
+            doing.block_start.or(doing.query_start).filter(|_| in_transaction),
+            doing.query_start,
+            doing.state_change,
+            (!doing.active).then_some("Client"),
+            (!doing.active).then_some("ClientRead"),
+            state,
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            &doing.query[..doing.query.floor_char_boundary(SHOWN_BYTES)],
+            "client backend",
+        ]
+    };
+    known.sessions.all().into_iter().map(of_session).collect()
 }

@@ -4,6 +4,7 @@ use super::types::{alignment, storage};
 use crate::information::relations::{Kind, Relation};
 use crate::information::rows::{Cell, Columns, Row, columns, row};
 use crate::information::{Known, OWNER_OID, functions, timescale, types};
+use crate::temporary::is_temporary;
 use highwater_model::Identity;
 
 /// Oid of the access method of tables.
@@ -55,7 +56,7 @@ pub fn pg_class(known: &Known) -> Vec<Row> {
             0,
             indexed,
             false,
-            'p',
+            if is_temporary(&relation.schema) { 't' } else { 'p' },
             relation.letter(),
             relation.attributes.len(),
             match &relation.kind {
@@ -247,6 +248,8 @@ pub fn pg_description(known: &Known) -> Vec<Row> {
             }
         }
     }
+    let constraints = known.comments_on_constraints().into_iter();
+    rows.extend(constraints.map(|(oid, comment)| row![oid, 2606, 0, comment]));
     rows
 }
 

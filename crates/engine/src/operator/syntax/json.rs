@@ -6,12 +6,13 @@
 //! jsonb_agg(x ORDER BY y)              jsonb_of_list(array_agg(to_json(x) ORDER BY y))
 //! ```
 
+use super::ordinality::{numbers, select};
 use super::{call, unnamed};
 use crate::function::json::SETS;
 use crate::parse::ident;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem,
-    SetExpr, TableAlias, TableFactor, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Select, SelectItem,
+    TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -46,7 +47,7 @@ pub fn rewrite(function: &mut Function) -> Option<Expr> {
     Some(call(whole, vec![Expr::Function(function.clone())]))
 }
 
-fn set_arguments(expr: &mut Expr, args: Vec<FunctionArg>) {
+pub fn set_arguments(expr: &mut Expr, args: Vec<FunctionArg>) {
     if let Expr::Function(function) = expr {
         let list = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
         function.args = FunctionArguments::List(list);
@@ -97,14 +98,27 @@ fn json_set(name: &ObjectName) -> Option<(bool, &'static [(&'static str, &'stati
     Some((name.ends_with("_text") || name.ends_with("_keys"), columns))
 }
 
-/// `unnest` of the list that `list` gives, as values of the type that the function's name tells.
-fn unnested(name: &ObjectName, list: &str, args: Vec<FunctionArg>, is_text: bool) -> Expr {
-    let binary = name.0.last().is_some_and(|part| part.to_string().to_lowercase().starts_with("jsonb"));
-    let list = if binary { list.replacen("json", "jsonb", 1) } else { list.to_owned() };
+/// Whether a name is that of a function that makes rows of JSON.
+pub fn is_set(name: &ObjectName) -> bool {
+    json_set(name).is_some()
+}
+
+fn is_binary(name: &ObjectName) -> bool {
+    name.0.last().is_some_and(|part| part.to_string().to_lowercase().starts_with("jsonb"))
+}
+
+/// The list that `list` gives.
+fn listed(name: &ObjectName, list: &str, args: Vec<FunctionArg>) -> Expr {
+    let list = if is_binary(name) { list.replacen("json", "jsonb", 1) } else { list.to_owned() };
     let mut values = call(&list, Vec::new());
     set_arguments(&mut values, args);
-    let rows = call("unnest", vec![values]);
-    match (is_text, binary) {
+    values
+}
+
+/// `unnest` of the list that `list` gives, as values of the type that the function's name tells.
+fn unnested(name: &ObjectName, list: &str, args: Vec<FunctionArg>, is_text: bool) -> Expr {
+    let rows = call("unnest", vec![listed(name, list, args)]);
+    match (is_text, is_binary(name)) {
         (true, _) => rows,
         (false, true) => call("pg_as_jsonb", vec![rows]),
         (false, false) => call("pg_as_json", vec![rows]),
@@ -113,9 +127,13 @@ fn unnested(name: &ObjectName, list: &str, args: Vec<FunctionArg>, is_text: bool
 
 /// `FROM jsonb_each(x) AS e` as a subquery of the rows.
 pub fn rows_of(factor: &mut TableFactor) {
-    let (name, args, alias) = match factor {
-        TableFactor::Table { name, args: Some(args), alias, .. } => (name, args.args.clone(), alias),
-        TableFactor::Function { name, args, alias, .. } => (name, args.clone(), alias),
+    let (name, args, alias, numbered) = match factor {
+        TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
+            (name, args.args.clone(), alias, *with_ordinality)
+        }
+        TableFactor::Function { name, args, alias, with_ordinality, .. } => {
+            (name, args.clone(), alias, *with_ordinality)
+        }
         _ => return,
     };
     let Some((is_text, columns)) = json_set(name) else { return };
@@ -138,15 +156,10 @@ pub fn rows_of(factor: &mut TableFactor) {
             alias: Ident::with_quote('"', column),
         }
     });
-    let items: Vec<SelectItem> = items.collect();
-    let mut query = one_row();
-    if let SetExpr::Select(select) = query.body.as_mut() {
-        select.projection = items;
+    let mut items: Vec<SelectItem> = items.collect();
+    if numbered && let Some((list, _)) = columns.first() {
+        items.push(numbers(&[listed(name, list, args.clone())]));
     }
-    *factor = TableFactor::Derived { lateral: true, subquery: Box::new(query), alias: Some(alias), sample: None };
-}
-
-/// `SELECT 1`, to be given other columns.
-fn one_row() -> Query {
-    *crate::parse::parse_query("SELECT 1").expect("it is a query")
+    let subquery = Box::new(select(items));
+    *factor = TableFactor::Derived { lateral: true, subquery, alias: Some(alias), sample: None };
 }

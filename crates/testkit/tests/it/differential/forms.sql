@@ -256,6 +256,8 @@ SELECT kind, n, count(*) FROM grouped GROUP BY kind, ROLLUP (n) ORDER BY 1, 2, 3
 SELECT kind, count(*) FILTER (WHERE n > 1), sum(n) FILTER (WHERE v IS NULL) FROM grouped GROUP BY kind ORDER BY kind;
 SELECT count(*) FROM grouped HAVING count(*) > 100;
 SELECT 1 FROM grouped HAVING true;
+SELECT count(*) FROM grouped HAVING count(*) > 100;
+SELECT 1 FROM grouped HAVING false;
 SELECT DISTINCT kind FROM grouped ORDER BY kind DESC;
 SELECT DISTINCT kind FROM grouped ORDER BY n;
 SELECT DISTINCT ON (kind) kind, n FROM grouped ORDER BY kind, n DESC NULLS LAST;
@@ -423,6 +425,23 @@ SELECT * FROM unnest(ARRAY['a', 'b']) AS u(x) ORDER BY x;
 SELECT * FROM unnest(ARRAY[1, 2], ARRAY['a', 'b', 'c']) AS u(x, y);
 SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS u(x, n) ORDER BY n;
 SELECT * FROM generate_series(1, 3) WITH ORDINALITY;
+SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY;
+SELECT u.ordinality, u FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS u;
+SELECT * FROM unnest(ARRAY['a', 'b'], ARRAY[1, 2, 3]) WITH ORDINALITY AS u(x, y, n);
+SELECT * FROM (VALUES (1, ARRAY[5, 6]), (2, NULL), (3, ARRAY[7])) t(id, a), unnest(a) WITH ORDINALITY AS u(x, n) ORDER BY 1, n;
+SELECT * FROM jsonb_array_elements('[1, "a"]') WITH ORDINALITY AS e(v, n);
+SELECT * FROM jsonb_each('{"a": 1, "b": 2}') WITH ORDINALITY AS e(k, v, n);
+SELECT * FROM json_object_keys('{"a": 1, "b": 2}') WITH ORDINALITY;
+SELECT * FROM unnest('{}'::int[]) WITH ORDINALITY;
+SELECT id, v, n FROM (VALUES (1, '[5, 6]'::jsonb)) t(id, j) CROSS JOIN LATERAL jsonb_array_elements(j) WITH ORDINALITY AS e(v, n);
+SELECT array_agg(DISTINCT x), string_agg(DISTINCT x::text, ',') FROM (VALUES (1.0), (1.00), (2.5), (NULL)) v(x);
+SELECT true::varchar(2), false::char(3), true::text, (true)::varchar || '';
+SELECT json_strip_nulls('[{"b": null, "a": 1.0, "a": [null, {"c": null}]}, null]'), jsonb_strip_nulls('[{"b": null, "a": 1.0}, null]');
+SELECT interval '5' hour, '5'::interval day to second, '1.5'::interval hour, interval '1 2:03:04' day to hour, interval '13 months 40 days' year;
+SELECT '5 6'::interval day to hour, '1:2'::interval minute to second, '1:2'::interval hour to minute, '1'::interval year to month;
+SELECT interval(1) '1.77 seconds', interval '1.777' second(1), '1999-12-31 23:59:59.9995'::timestamp(3), '23:59:59.9996'::time(3);
+SELECT 'inf'::float8::numeric(5, 2);
+SELECT '-infinity'::numeric(5, 2);
 SELECT count(*) FROM generate_series(1, 1000);
 
 --- values
