@@ -47,6 +47,7 @@ async def test_a_prepared_statement_tells_its_types(connection):
     equal([kind.name for kind in statement.get_parameters()], ["text", "timestamptz", "float8"])
     equal([(column.name, column.type.name) for column in statement.get_attributes()], [("time", "timestamptz"), ("value", "float8")])
     equal(await statement.fetch("a", utc(2026, 1, 1), 0.0), [])
+    equal([tuple(row) for row in await connection.fetch("SELECT i FROM generate_series(1, 9) i ORDER BY i LIMIT $1 OFFSET $2", 2, 3)], [(4,), (5,)])
 
 
 async def test_executemany_is_one_transaction(connection):

@@ -144,6 +144,8 @@ impl Source {
             (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
                 arguments == arguments2 && filter == filter2
             }
+            // The 50th and the 95th percentile are of the same values.
+            (Source::Collect(call), Source::Collect(call2)) => collect::keep_the_same(call, call2),
             _ => false,
         }
     }
@@ -158,8 +160,8 @@ impl State {
             && match (&self.source, &other.source) {
                 (Source::Count(call), Source::Count(call2))
                 | (Source::Chosen(call), Source::Chosen(call2))
-                | (Source::Collect(call), Source::Collect(call2))
                 | (Source::Fold(call, _), Source::Fold(call2, _)) => call == call2,
+                (Source::Collect(call), Source::Collect(call2)) => collect::keep_the_same(call, call2),
                 (
                     Source::Stats { argument, filter, data_type, .. },
                     Source::Stats { argument: argument2, filter: filter2, data_type: data_type2, .. },

@@ -14,7 +14,7 @@ use crate::function::common::{Common, common_type};
 use crate::function::define::Function;
 use crate::function::json::{self, JsonFunction};
 use crate::function::time_bucket::TimeBucket;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
@@ -113,7 +113,8 @@ impl PgMeaning {
             schema.merge(&source);
         }
         // The types of VALUES are settled for all its rows, and LIMIT is a bigint.
-        let retype = retype && !matches!(plan, LogicalPlan::Values(_) | LogicalPlan::Limit(_));
+        let is_limit = matches!(plan, LogicalPlan::Limit(_));
+        let retype = retype && !is_limit && !matches!(plan, LogicalPlan::Values(_));
         let sort = matches!(plan, LogicalPlan::Sort(_));
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
@@ -124,6 +125,13 @@ impl PgMeaning {
                 })?;
                 return Ok(Transformed::yes(Expr::GroupingSet(set)));
             }
+            let expr = match expr {
+                Expr::Placeholder(open) if is_limit && open.field.is_none() => {
+                    let field = Some(Arc::new(Field::new("", DataType::Int64, true)));
+                    Expr::Placeholder(Placeholder { field, ..open })
+                }
+                other => other,
+            };
             let name = names.save(&expr);
             let mut rewritten = self.rewrite(expr, &schema, retype)?;
             if sort && let Some(of) = marked(&rewritten.data, &schema) {

@@ -33,6 +33,11 @@ pub fn state_expr(call: &AggregateFunction) -> Result<Expr> {
     Ok(plain(lists::gather(call.params.distinct), row, call.params.filter.clone()))
 }
 
+/// Whether two calls have the same state.
+pub fn keep_the_same(call: &AggregateFunction, other: &AggregateFunction) -> bool {
+    state_expr(call).is_ok_and(|state| state_expr(other).is_ok_and(|same| state == same))
+}
+
 /// The aggregate over states that merges them.
 pub fn merge_expr(column: &str, distinct: bool) -> Expr {
     plain(lists::gather_lists(distinct), Expr::Column(Column::new_unqualified(column)), None)
