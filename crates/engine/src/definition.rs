@@ -229,18 +229,20 @@ impl Definition {
         Ok(())
     }
 
-    /// The zone whose days windows count, if it is not UTC.
+    /// The zone whose days windows count, if its days are not all of 24 hours.
     fn calendar(&self, planner: &Planner) -> Result<Option<Calendar>> {
         let is_zoned = matches!(self.schema.field(self.bucket).data_type(), DataType::Timestamp(_, Some(_)));
-        if !is_zoned || planner.settings().zone() == Zone::UTC {
+        let zone = planner.settings().zone();
+        if !is_zoned || zone.is_fixed() {
             return Ok(None);
         }
+        let name = planner.settings().time_zone().to_owned();
         let timezone = planner.engine().functions.scalars.get("timezone").cloned();
-        Ok(Some(Calendar {
-            zone: planner.settings().time_zone().to_owned(),
-            timezone: timezone.ok_or_else(|| Error::internal("there is a function timezone"))?,
-            is_certain: self.bucket_spec(TimeType::Timestamptz)?.min_width() >= HALF_A_DAY,
-        }))
+        // Of a few names, as `CET`, functions do not mean the zone that the setting means.
+        let is_named = Zone::parse_in_value(&name).is_ok_and(|named| named == zone);
+        let is_certain = is_named && self.bucket_spec(TimeType::Timestamptz)?.min_width() >= HALF_A_DAY;
+        let timezone = timezone.ok_or_else(|| Error::internal("there is a function timezone"))?;
+        Ok(Some(Calendar { zone: name, timezone, is_certain }))
     }
 
     /// Refuses windows that merge states of what has none.

@@ -24,7 +24,11 @@ use datafusion::logical_expr::{
 };
 use highwater_model::{ColumnType, Reach};
 use highwater_store::schema::arrow_type;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What the names of windows begin with.
+const WINDOW: &str = "_window_";
 
 /// Microseconds of 24 hours.
 const DAY: i64 = 86_400_000_000;
@@ -80,7 +84,7 @@ pub struct Calendar {
     pub zone: String,
     /// The function that tells the local time.
     pub timezone: Arc<ScalarUDF>,
-    /// Whether no two buckets begin in the same hour of a clock that is set back.
+    /// Whether what it tells of buckets is in their order: no two begin in the same hour of a clock that is set back.
     pub is_certain: bool,
 }
 
@@ -116,7 +120,7 @@ impl Windows {
                 if let Expr::WindowFunction(function) = &call {
                     reach = reach.max(reach_of(function, &bucket));
                 }
-                let name = format!("_window_{}", keeping.windows.len());
+                let name = format!("{WINDOW}{}", keeping.windows.len());
                 keeping.windows.push((Column::from(node.schema.qualified_field(first + i)), name.clone()));
                 calls.push(call.alias(name));
             }
@@ -149,11 +153,11 @@ impl Windows {
     }
 
     /// The kept outputs that columns with windows are computed from.
-    pub fn needs(&self) -> impl Iterator<Item = String> {
+    pub fn needs(&self) -> BTreeSet<String> {
         let calls = self.nodes.iter().flatten();
         let values = self.shown.iter().filter(|shown| shown.kept.is_none()).map(|shown| &shown.value);
         let names = calls.chain(values).flat_map(|expr| expr.column_refs().into_iter().map(|c| c.name.clone()));
-        names.collect::<Vec<_>>().into_iter()
+        names.filter(|name| !name.starts_with(WINDOW)).collect()
     }
 
     /// The kept outputs whose states are merged by windows.
@@ -176,7 +180,7 @@ impl Windows {
     pub fn over(&self, rows: LogicalPlan) -> Result<LogicalPlan> {
         let mut plan = rows;
         for calls in &self.nodes {
-            plan = LogicalPlan::Window(Window::try_new(calls.clone(), Arc::new(plan))?);
+            plan = LogicalPlanBuilder::from(plan).window(calls.clone())?.build()?;
         }
         Ok(plan)
     }

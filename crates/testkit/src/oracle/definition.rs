@@ -429,6 +429,14 @@ impl Cut {
         }
     }
 
+    /// How wide buckets count where offsets of policies are compared with them.
+    pub fn width(&self) -> i64 {
+        match self {
+            Cut::Width(width, _) | Cut::From(width, _) => *width,
+            Cut::Months(count) => count * 30 * DAY,
+        }
+    }
+
     fn sql(&self, kind: TimeKind) -> String {
         match self {
             Cut::Width(width, None) => format!("time_bucket({}, time)", kind.distance(*width)),

@@ -250,6 +250,12 @@ impl Shadow {
                 },
             },
             Action::AddPolicy { aggregate, start, end } => match self.aggregates.get(aggregate) {
+                // The history may have been made for another definition of it.
+                Some(state)
+                    if start.zip(*end).is_some_and(|(start, end)| start - end < 2 * state.definition.cut.width()) =>
+                {
+                    Prediction::Fails("22023")
+                }
                 Some(state) if state.policy.is_none() => {
                     Prediction::Changes(vec![Change::Policy(aggregate.clone(), *start, *end)])
                 }
