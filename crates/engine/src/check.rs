@@ -185,6 +185,8 @@ struct Comparison<'a> {
     dropped: RangeSet,
     /// The columns that are kept: their names, and what they are.
     layout: Vec<(String, Role)>,
+    /// Which of them are columns of the view, and what these are called.
+    outputs: Vec<(usize, String)>,
     /// What makes columns of states the same.
     sameness: Vec<(String, Sameness)>,
     kept: Bucketwise,
@@ -196,6 +198,8 @@ impl<'a> Comparison<'a> {
     async fn new(planner: &Planner, cagg: &'a ContinuousAggregate, ranges: &RangeSet) -> Result<Self> {
         let (restricted, definition) = realtime::definition_within(planner, cagg, ranges)?;
         let layout: Vec<(String, Role)> = definition.columns()?.into_iter().map(|c| (c.name, c.role)).collect();
+        let shown = (0..cagg.outputs.len()).filter_map(|i| Some((definition.kept(i)?, cagg.outputs[i].0.clone())));
+        let outputs = shown.collect();
         let definition = definition.measuring()?;
         let sameness = definition.sameness();
         let bucket = layout.iter().position(|(_, role)| *role == Role::Group(definition.bucket_group()));
@@ -211,7 +215,7 @@ impl<'a> Comparison<'a> {
         };
         let dropped = planner.version().table(cagg.materialization).dropped.clone();
         let (kept, finished, computed) = (of(kept).await?, of(finished).await?, of(computed).await?);
-        Ok(Comparison { cagg, dropped, layout, sameness, kept, finished, computed })
+        Ok(Comparison { cagg, dropped, layout, outputs, sameness, kept, finished, computed })
     }
 
     /// The first bucket that was not looked at.
@@ -266,10 +270,8 @@ impl<'a> Comparison<'a> {
             }
             if is_other {
                 difference.other += 1;
-                let outputs = self.layout.iter().take(self.cagg.outputs.len()).enumerate();
-                let names =
-                    outputs.filter(|(i, _)| !cells[*i].are_equal(at, row)).map(|(i, _)| self.cagg.outputs[i].0.clone());
-                difference.outputs.extend(names);
+                let names = self.outputs.iter().filter(|(i, _)| !cells[*i].are_equal(at, row));
+                difference.outputs.extend(names.map(|(_, name)| name.clone()));
             }
         }
         difference.extra += found.iter().filter(|(key, _)| expected.find(key).is_none()).count() as i64;

@@ -11,29 +11,36 @@
 //! ```
 //!
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
-//! its components merge into anything coarser.
+//! its components merge into anything coarser. Window functions are computed of what is kept; see [`windows`].
 
 pub mod history;
 mod inputs;
 mod state;
+pub mod windows;
 
 pub use inputs::{Inputs, Origin, origin};
 pub use state::{Sameness, bare};
 
 use crate::query::Planner;
 use crate::{Error, Result, parse, rollup};
-use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
+use arrow::datatypes::{DataType, Field, Fields, IntervalMonthDayNano, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchemaRef, ScalarValue, TableReference};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, TimeType};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Window, cast, lit,
+};
+use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, Output, TimeType, Zone};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use state::{Merges, Source, State};
+use windows::{Below, Calendar, Windows};
+
+/// Microseconds by which no clock is set back.
+const HALF_A_DAY: i64 = 43_200_000_000;
 
 /// The name of the column that says whether HAVING holds.
 pub const VISIBLE: &str = "_visible";
@@ -55,7 +62,10 @@ pub struct Definition {
     measures: Vec<Measure>,
     schema: DFSchemaRef,
     having: Option<Expr>,
+    /// What is kept of groups and calls.
     outputs: Vec<(String, Expr)>,
+    /// Window functions over what is kept.
+    windows: Option<Windows>,
 }
 
 /// A state that says how large the numbers of another are, by their places.
@@ -142,15 +152,13 @@ impl Definition {
             .zip(projection.schema.fields())
             .map(|(expr, field)| (field.name().clone(), expr.clone().unalias()))
             .collect();
-        let (having, aggregate) = match strip(projection.input.as_ref().clone()) {
+        let (window_nodes, below) = windows::nodes_of(strip(projection.input.as_ref().clone()));
+        let (having, aggregate) = match strip(below) {
             LogicalPlan::Filter(filter) => (Some(filter.predicate.clone()), strip(filter.input.as_ref().clone())),
             other => (None, other),
         };
         let LogicalPlan::Aggregate(Aggregate { input, group_expr, aggr_expr, schema, .. }) = aggregate else {
-            return Err(match aggregate {
-                LogicalPlan::Window(_) => invalid("Window functions are not supported in a continuous aggregate."),
-                _ => invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."),
-            });
+            return Err(invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."));
         };
         if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
             return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate.")
@@ -171,6 +179,7 @@ impl Definition {
             schema,
             having,
             outputs,
+            windows: None,
             rows: input.as_ref().clone(),
             input: input.as_ref().clone(),
             inputs,
@@ -184,6 +193,9 @@ impl Definition {
             return Err(invalid("DISTINCT is supported in a continuous aggregate if all group keys are selected.")
                 .hint("Rows of several groups could be equal, and groups are refreshed one by one."));
         }
+        if !window_nodes.is_empty() {
+            definition.take_windows(planner, &window_nodes, projection.schema.fields())?;
+        }
         for expr in aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
                 return Err(invalid(&format!("{expr} is not an aggregate function.")));
@@ -196,7 +208,53 @@ impl Definition {
         for (i, state) in definition.states.iter_mut().enumerate() {
             state.name_columns(i, definition.input.schema())?;
         }
+        definition.check_rolled_up(planner)?;
         Ok(definition)
+    }
+
+    /// Makes the outputs those that are kept, and remembers the windows over them.
+    ///
+    /// * `fields` – of the outputs.
+    fn take_windows(&mut self, planner: &Planner, nodes: &[Window], fields: &Fields) -> Result<()> {
+        let mut outputs = Vec::new();
+        for ((name, expr), field) in std::mem::take(&mut self.outputs).into_iter().zip(fields) {
+            let column_type = field_type(field).ok_or_else(|| cannot_keep(&name, field.data_type()))?;
+            outputs.push((name, expr, column_type));
+        }
+        let group_names = self.group_names();
+        let calendar = self.calendar(planner)?;
+        let below = Below { schema: &self.schema, group_names: &group_names, bucket: self.bucket, calendar };
+        let (windows, outputs) = Windows::new(nodes, outputs, &below)?;
+        (self.windows, self.outputs) = (Some(windows), outputs);
+        Ok(())
+    }
+
+    /// The zone whose days windows count, if its days are not all of 24 hours.
+    fn calendar(&self, planner: &Planner) -> Result<Option<Calendar>> {
+        let is_zoned = matches!(self.schema.field(self.bucket).data_type(), DataType::Timestamp(_, Some(_)));
+        let zone = planner.settings().zone();
+        if !is_zoned || zone.is_fixed() {
+            return Ok(None);
+        }
+        let name = planner.settings().time_zone().to_owned();
+        let timezone = planner.engine().functions.scalars.get("timezone").cloned();
+        // Of a few names, as `CET`, functions do not mean the zone that the setting means.
+        let is_named = Zone::parse_in_value(&name).is_ok_and(|named| named == zone);
+        let is_certain = is_named && self.bucket_spec(TimeType::Timestamptz)?.min_width() >= HALF_A_DAY;
+        let timezone = timezone.ok_or_else(|| Error::internal("there is a function timezone"))?;
+        Ok(Some(Calendar { zone: name, timezone, is_certain }))
+    }
+
+    /// Refuses windows that merge states of what has none.
+    fn check_rolled_up(&self, planner: &Planner) -> Result<()> {
+        let Some(windows) = &self.windows else { return Ok(()) };
+        let types = self.outputs.iter().map(|(name, expr)| Ok(Field::new(name, expr.get_type(&self.schema)?, true)));
+        let rows = DFSchema::try_from(Schema::new(types.collect::<Result<Vec<_>>>()?))?;
+        for name in windows.rolled_up(&rows)? {
+            let place = self.outputs.iter().position(|(output, _)| *output == name);
+            self.value_of(planner, place.ok_or_else(|| Error::internal("windows are over what is kept"))?)?;
+        }
+        Ok(())
     }
 
     /// The same definition with further states at the end, of how large the numbers are whose sums are rounded.
@@ -295,9 +353,10 @@ impl Definition {
         Ok(found)
     }
 
-    /// The function that an output is the plain result of, empty for any other that is made of states; `None` for a key.
-    fn function_of(&self, output: usize) -> Option<String> {
-        let (_, expr) = &self.outputs[output];
+    /// The function that a column of the view is the plain result of, empty for any other that is made of states; `None`
+    /// for a key and for windows.
+    fn function_of(&self, shown: usize) -> Option<String> {
+        let (_, expr) = &self.outputs[self.kept(shown)?];
         let places = expr.column_refs().into_iter().filter_map(|c| self.schema.maybe_index_of_column(c));
         let calls: Vec<usize> = places.filter_map(|place| place.checked_sub(self.groups.len())).collect();
         match (expr, calls.as_slice()) {
@@ -520,9 +579,8 @@ impl Definition {
         let columns = self.layout()?;
         let mut names = BTreeSet::new();
         for column in &columns {
-            let name = column.name.split('\u{1}').next().unwrap_or_default();
-            if !names.insert(name) {
-                return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+            if !names.insert(column.name.split('\u{1}').next().unwrap_or_default()) {
+                return Err(repeated(&column.name));
             }
         }
         Ok(columns)
@@ -531,6 +589,33 @@ impl Definition {
     /// How many of [`Definition::columns`] are outputs.
     pub fn output_count(&self) -> usize {
         self.outputs.len()
+    }
+
+    /// Window functions over the outputs, if there are some.
+    pub fn windows(&self) -> Option<&Windows> {
+        self.windows.as_ref()
+    }
+
+    /// Which output a column of the view is; `None` where window functions are in it.
+    pub fn kept(&self, shown: usize) -> Option<usize> {
+        self.windows.as_ref().map_or(Some(shown), |windows| windows.shown()[shown].kept)
+    }
+
+    /// The columns of the view: name, type, and which output each is.
+    pub fn shown(&self) -> Result<Vec<(String, ColumnType, Option<usize>)>> {
+        let columns = self.columns()?.into_iter().take(self.output_count()).enumerate();
+        let Some(windows) = &self.windows else {
+            return Ok(columns.map(|(i, column)| (column.name, column.column_type, Some(i))).collect());
+        };
+        let mut names = BTreeSet::new();
+        let mut all = Vec::new();
+        for shown in windows.shown() {
+            if !names.insert(shown.name.split('\u{1}').next().unwrap_or_default()) {
+                return Err(repeated(&shown.name));
+            }
+            all.push((shown.name.clone(), shown.column_type.clone(), shown.kept));
+        }
+        Ok(all)
     }
 
     /// The columns of partial states, for the table that keeps them frozen.
@@ -595,6 +680,11 @@ impl Definition {
     }
 }
 
+fn repeated(name: &str) -> Error {
+    let name = name.split('\u{1}').next().unwrap_or_default();
+    Error::new("42701", format!("column \"{name}\" specified more than once"))
+}
+
 fn cannot_keep(name: &str, arrow: &DataType) -> Error {
     Error::unsupported(format!("column \"{name}\" has a type that cannot be kept: {arrow}"))
 }
@@ -653,7 +743,7 @@ fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups:
         Origin::Aggregate(cagg, output) => catalog
             .caggs
             .get(cagg)
-            .is_some_and(|c| c.outputs.get(*output).is_some_and(|(_, column)| *column == c.bucket_column)),
+            .is_some_and(|c| c.outputs.get(*output).is_some_and(|(_, o)| *o == Output::Kept(c.bucket_column))),
     };
     let mut buckets = Vec::new();
     let mut others = 0;

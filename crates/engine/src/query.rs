@@ -320,7 +320,7 @@ impl Planner {
     }
 
     fn executable(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        gapfill::apply(self, rollup::apply(self, plan)?)
+        realtime::narrow::apply(self, gapfill::apply(self, rollup::apply(self, plan)?)?)
     }
 
     fn plan(&self, query: &ast::Query, parameters: &[Option<DataType>], settle: bool) -> Result<LogicalPlan> {

@@ -11,6 +11,12 @@
 //!
 //! The rows of an aggregate over an aggregate are what that one shows; so where both are real-time and dirty, the
 //! second is computed from what is computed of the first.
+//!
+//! Window functions of a definition are computed of the rows that are shown, each time they are read. Who wants the
+//! rows of some times only reads the buckets that these times' windows reach, and no others.
+
+pub mod narrow;
+mod times;
 
 use crate::definition::{Definition, VISIBLE, bare};
 use crate::query::Planner;
@@ -21,13 +27,26 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use highwater_model::{ContinuousAggregate, RangeSet, Table, TableId};
 use highwater_store::Version;
 use std::sync::Arc;
+use times::among;
 
 /// The rows that an aggregate shows in the planner's version.
 pub fn plan(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<LogicalPlan> {
-    rollup::mark(cagg, rows(planner, cagg, false)?)
+    let rows = rows(planner, cagg, false)?;
+    if !cagg.is_windowed() {
+        return rollup::mark(cagg, rows);
+    }
+    let definition = planner.meaning_of(cagg)?;
+    let windows = definition.windows().ok_or_else(|| Error::internal("its outputs say that it has windows"))?;
+    let mut rows = windows.over(rollup::mark_kept(cagg, rows)?)?;
+    // The others were read for their sake only.
+    if let Some(wanted) = planner.rows_within(cagg.materialization) {
+        rows = LogicalPlanBuilder::from(rows).filter(among(wanted, bare(windows.bucket())))?.build()?;
+    }
+    let shown = windows.show(rows, cagg.outputs.iter().map(|(name, _)| name.clone()))?;
+    rollup::mark(cagg, rollup::apply(planner, shown)?)
 }
 
-/// The same rows, with their states after the outputs.
+/// The rows that an aggregate shows, but for window functions, with their states after the outputs.
 pub fn plan_with_states(planner: &Planner, cagg: &Arc<ContinuousAggregate>) -> Result<LogicalPlan> {
     rows(planner, cagg, true)
 }
@@ -36,15 +55,19 @@ fn rows(planner: &Planner, cagg: &Arc<ContinuousAggregate>, with_states: bool) -
     let version = planner.version();
     let materialization = table(planner, cagg)?;
     let kept = StoreTable::new(materialization.clone(), version.table(materialization.id));
-    let names: Vec<(String, String)> = cagg
-        .outputs
-        .iter()
-        .filter_map(|(name, id)| Some((name.clone(), materialization.column_by_id(*id)?.name.clone())))
-        .collect();
+    let column = |id| materialization.column_by_id(id).map(|column| column.name.clone());
+    let names: Vec<(String, String)> = match cagg.is_windowed() {
+        // Windows know them by the names that they are kept under.
+        true => {
+            let outputs = materialization.columns.iter().take(planner.meaning_of(cagg)?.output_count());
+            outputs.map(|column| (column.name.clone(), column.name.clone())).collect()
+        }
+        false => cagg.kept_outputs().filter_map(|(name, id)| Some((name.to_owned(), column(id)?))).collect(),
+    };
     let shown = |plan: LogicalPlan| -> Result<LogicalPlan> {
         let mut outputs: Vec<Expr> = names.iter().map(|(name, column)| bare(column.clone()).alias(name)).collect();
         if with_states {
-            let others = materialization.columns.iter().skip(cagg.outputs.len());
+            let others = materialization.columns.iter().skip(names.len());
             outputs.extend(rollup::state_columns(cagg.id, others.map(|c| c.name.as_str())));
         }
         Ok(LogicalPlanBuilder::from(plan).filter(bare(VISIBLE))?.project(outputs)?.build()?)
@@ -63,16 +86,16 @@ fn rows(planner: &Planner, cagg: &Arc<ContinuousAggregate>, with_states: bool) -
         Ok(plan.project(columns)?.build()?)
     };
     // An aggregate over this one may want the rows of some times only.
-    let wanted = planner.rows_within(cagg.materialization);
-    let dirty = match (cagg.materialized_only, wanted) {
+    let wanted = planner.rows_within(cagg.materialization).map(|rows| cagg.reach.starts(rows));
+    let dirty = match (cagg.materialized_only, &wanted) {
         (true, _) => RangeSet::empty(),
         (false, None) => dirty(version, cagg),
         (false, Some(wanted)) => dirty(version, cagg).intersect(&cagg.bucket.starting(wanted)),
     };
     if dirty.is_empty() {
-        return shown(scan(wanted.map_or(kept.clone(), |times| kept.within(times.clone())))?);
+        return shown(scan(wanted.map_or(kept.clone(), |times| kept.within(times)))?);
     }
-    let clean = wanted.unwrap_or(&RangeSet::all()).subtract(&dirty);
+    let clean = wanted.unwrap_or(RangeSet::all()).subtract(&dirty);
     let fresh = compute(planner, cagg, &dirty)?;
     let kept = shown(scan(kept.within(clean))?)?;
     Ok(LogicalPlanBuilder::from(kept).union(shown(fresh)?)?.build()?)

@@ -111,11 +111,12 @@ fn work(version: &Version, chain: &Chain, window: TimeRange, choice: Choice) -> 
     let mut all = Vec::new();
     if let Some(parent) = below.first() {
         let choice = if choice == Choice::Force { Choice::Pending } else { choice };
-        all = work(version, below, parent.bucket.starting_in(window), choice);
+        let read = parent.buckets_of(&RangeSet::from(window)).hull();
+        all = work(version, below, read.unwrap_or(TimeRange { end: window.start, ..window }), choice);
         // A policy also repairs what is older.
         let start = if choice == Choice::Policy { i64::MIN } else { window.start };
-        let starts = parent.bucket.starts(&all[0]);
-        let reached: RangeSet = starts.iter().map(|range| cagg.bucket.align_out(range)).collect();
+        let rows = parent.rows_of(&all[0]);
+        let reached: RangeSet = rows.iter().map(|range| cagg.bucket.align_out(range)).collect();
         own = own.union(&reached.within(TimeRange { start, ..window }));
     }
     all.insert(0, own);
@@ -230,7 +231,7 @@ impl Refresher<'_> {
     ) -> Result<Refreshed> {
         let mut windows = vec![batch.clone()];
         for parent in chain.iter().skip(1) {
-            windows.push(parent.bucket.starting(&windows[windows.len() - 1]));
+            windows.push(parent.buckets_of(&windows[windows.len() - 1]));
         }
         let mut done = Refreshed::default();
         for (level, (cagg, window)) in chain.iter().zip(windows).enumerate().rev() {
@@ -321,7 +322,7 @@ impl Refresher<'_> {
                     None if chain.len() == 1 => drop(failure.get_or_insert(at_bucket(e, cagg, &ranges))),
                     // Then among the buckets below this one; it may be no more than one of those.
                     None => {
-                        let below = chain[1].bucket.starting(&ranges);
+                        let below = chain[1].buckets_of(&ranges);
                         let (_, lower) =
                             Box::pin(self.commit_batches(&chain[1..], vec![below], Choice::Pending)).await?;
                         let (own, upper) = Box::pin(self.commit_batches(&chain[..1], vec![ranges], choice)).await?;

@@ -32,7 +32,13 @@ pub fn mark(cagg: &ContinuousAggregate, plan: LogicalPlan) -> Result<LogicalPlan
     Ok(LogicalPlanBuilder::from(plan).alias(format!("{MARK}{}", cagg.id.0))?.build()?)
 }
 
+/// Marks, in the plan of an aggregate with windows, the rows that these are computed of.
+pub fn mark_kept(cagg: &ContinuousAggregate, plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlanBuilder::from(plan).alias(format!("{KEPT}{}", cagg.id.0))?.build()?)
+}
+
 const MARK: &str = "_cagg_";
+const KEPT: &str = "_kept_";
 
 /// The name that a state's column has where it is handed up.
 pub fn state_name(cagg: CaggId, column: &str) -> String {
@@ -91,6 +97,21 @@ pub struct RolledUp {
     pub cagg: Arc<ContinuousAggregate>,
     /// Which of its outputs is rolled up.
     pub output: usize,
+}
+
+/// The column that a window function rolls up; `None` when it does not, or rolls up states that are values.
+///
+/// # Errors
+/// 42804 when that is no column.
+pub fn rolled_up_column<'a>(call: &'a Expr, rows: &DFSchema) -> Result<Option<&'a Column>> {
+    let call = if let Expr::Alias(alias) = call { alias.expr.as_ref() } else { call };
+    if !is_rollup(rows)(call) {
+        return Ok(None);
+    }
+    match argument(call)? {
+        Expr::Column(column) => Ok(Some(column)),
+        other => Err(not_aggregated(other)),
+    }
 }
 
 /// What a call over the rows of `input` rolls up; `None` when it is another aggregate, or over states that are values.
@@ -194,7 +215,12 @@ fn argument(call: &Expr) -> Result<&Expr> {
         Expr::WindowFunction(call) => &call.params.args,
         other => return Err(Error::internal(format!("{other} is no rollup"))),
     };
-    args.first().ok_or_else(|| Error::internal("a rollup has an argument"))
+    let mut argument = args.first().ok_or_else(|| Error::internal("a rollup has an argument"))?;
+    // Such as `count(*)`, which is planned as a count of a constant.
+    while let Expr::Alias(alias) = argument {
+        argument = &alias.expr;
+    }
+    Ok(argument)
 }
 
 /// The aggregate `merge` where `call` is: with its FILTER, and over its window.
@@ -261,7 +287,7 @@ fn expose(
     };
     let (child, place_below) = match plan {
         LogicalPlan::SubqueryAlias(alias) => {
-            if let Some(cagg) = marked(planner, &alias.alias) {
+            if let Some(cagg) = marked_kept(planner, &alias.alias) {
                 let exposed = if exposed_columns(plan.schema(), cagg.id).is_empty() {
                     let input = Arc::new(realtime::plan_with_states(planner, &cagg)?);
                     LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(input, alias.alias.clone())?)
@@ -302,8 +328,24 @@ pub fn is_mark(alias: &TableReference) -> bool {
 
 /// The aggregate whose plan has this alias.
 pub fn marked(planner: &Planner, alias: &TableReference) -> Option<Arc<ContinuousAggregate>> {
-    let id = CaggId(alias.table().strip_prefix(MARK)?.parse().ok()?);
-    planner.version().catalog().caggs.get(&id).cloned()
+    named(planner, alias.table().strip_prefix(MARK)?)
+}
+
+/// The aggregate whose kept outputs have this alias. Without windows they are what it shows.
+pub fn marked_kept(planner: &Planner, alias: &TableReference) -> Option<Arc<ContinuousAggregate>> {
+    match alias.table().strip_prefix(KEPT) {
+        Some(id) => named(planner, id),
+        None => marked(planner, alias).filter(|cagg| !cagg.is_windowed()),
+    }
+}
+
+/// Whether this alias marks what the windows of an aggregate are computed of.
+pub fn is_kept_of(cagg: &ContinuousAggregate, alias: &TableReference) -> bool {
+    alias.table().strip_prefix(KEPT).is_some_and(|id| id.parse() == Ok(cagg.id.0))
+}
+
+fn named(planner: &Planner, id: &str) -> Option<Arc<ContinuousAggregate>> {
+    planner.version().catalog().caggs.get(&CaggId(id.parse().ok()?)).cloned()
 }
 
 /// The columns of kept rows that are states, under the names that they are handed up by.

@@ -2,7 +2,9 @@
 
 use crate::bucket::Bucket;
 use crate::catalog::ObjectKey;
-use crate::schema::{ColumnId, TableId};
+use crate::range::RangeSet;
+use crate::reach::Reach;
+use crate::schema::{ColumnId, ColumnType, TableId};
 use serde::{Deserialize, Serialize};
 
 /// Identifies a continuous aggregate for ever; the same number is the oid of its view in `pg_class`.
@@ -36,8 +38,10 @@ pub struct ContinuousAggregate {
     pub frozen_base: TableId,
     /// Whether reads show only what is materialized.
     pub materialized_only: bool,
-    /// The columns of its view in order: name, and where the finished value is in the materialization.
-    pub outputs: Vec<(String, ColumnId)>,
+    /// The columns of its view in order, by name.
+    pub outputs: Vec<(String, Output)>,
+    /// How far the rows of its view depend on other buckets than their own.
+    pub reach: Reach,
     /// The bucket column in the materialization.
     pub bucket_column: ColumnId,
     /// The other grouping columns in the materialization.
@@ -49,4 +53,36 @@ impl ContinuousAggregate {
     pub fn key(&self) -> ObjectKey {
         ObjectKey::Relation(self.schema.clone(), self.name.clone())
     }
+
+    /// Whether its view has window functions over its buckets.
+    pub fn is_windowed(&self) -> bool {
+        self.outputs.iter().any(|(_, output)| matches!(output, Output::Windowed(_)))
+    }
+
+    /// The columns of its view that are kept, by name.
+    pub fn kept_outputs(&self) -> impl Iterator<Item = (&str, ColumnId)> {
+        self.outputs.iter().filter_map(|(name, output)| match output {
+            Output::Kept(column) => Some((name.as_str(), *column)),
+            Output::Windowed(_) => None,
+        })
+    }
+
+    /// The times of the rows of its view that change when the buckets do which `times` lie in.
+    pub fn rows_of(&self, times: &RangeSet) -> RangeSet {
+        self.reach.rows(&self.bucket.starts(times))
+    }
+
+    /// The whole buckets that those rows of its view are computed from which have these times.
+    pub fn buckets_of(&self, rows: &RangeSet) -> RangeSet {
+        self.bucket.starting(&self.reach.starts(rows))
+    }
+}
+
+/// Where a column of an aggregate's view comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// The finished value in the materialization.
+    Kept(ColumnId),
+    /// Window functions over the buckets that are shown, computed when they are read; of this type.
+    Windowed(ColumnType),
 }

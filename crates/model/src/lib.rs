@@ -15,13 +15,14 @@ pub mod job;
 pub mod numeric;
 pub mod objects;
 pub mod range;
+pub mod reach;
 pub mod refresh;
 pub mod schema;
 pub mod time;
 
 pub use bucket::{Bucket, BucketError, BucketWidth};
 pub use catalog::{Catalog, CatalogChange, CatalogError, ObjectKey};
-pub use continuous_aggregate::{CaggId, ContinuousAggregate};
+pub use continuous_aggregate::{CaggId, ContinuousAggregate, Output};
 pub use hypertable::{Chunk, ChunkId, Hypertable};
 pub use interval::Interval;
 pub use invalidation::Pending;
@@ -29,6 +30,7 @@ pub use job::{Job, JobId, JobOutcome, JobRun, JobStats};
 pub use numeric::Numeric;
 pub use objects::{Check, EnumType, Identity, Objects, Rules, Sequence};
 pub use range::{RangeSet, TimeRange};
+pub use reach::Reach;
 pub use schema::{Column, ColumnId, ColumnType, Digits, Index, IndexColumn, Table, TableId, TableKind, TimeType};
 pub use time::{Clockface, TimeError, Zone};
 

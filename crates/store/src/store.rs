@@ -469,7 +469,7 @@ fn touched_since(cagg: CaggId, transaction: &Transaction, order: &Order, base: L
         // While there was nothing over it, nobody said what of the parent changed.
         Some(parent) => {
             let below = touched_since(parent.id, transaction, order, base);
-            touched.union(&parent.bucket.starts(&below))
+            touched.union(&parent.rows_of(&below))
         }
         None => touched,
     }

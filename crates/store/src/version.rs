@@ -323,7 +323,7 @@ impl Version {
 
     /// Makes pending, in the aggregates over an aggregate, what it shows of the buckets that `times` reach.
     fn touch_shown(&mut self, cagg: &ContinuousAggregate, times: &RangeSet, all: &mut Touched) {
-        self.touch(cagg.materialization, &cagg.bucket.starts(times), all);
+        self.touch(cagg.materialization, &cagg.rows_of(times), all);
     }
 
     fn add_chunks_of(&mut self, table: TableId, rows: &Rows) {

@@ -28,6 +28,7 @@ pub mod run;
 mod shadow;
 pub mod shrink;
 pub mod value;
+pub mod window;
 
 use std::time::Duration;
 

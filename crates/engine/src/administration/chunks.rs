@@ -10,7 +10,7 @@ use crate::write::insert_all;
 use crate::{define, realtime};
 use datafusion::common::ScalarValue;
 use highwater_model::time::timestamptz_minus_interval;
-use highwater_model::{CatalogChange, Chunk, ContinuousAggregate, RangeSet, Table, TimeRange};
+use highwater_model::{CatalogChange, Chunk, ContinuousAggregate, RangeSet, Reach, Table, TimeRange};
 use std::sync::Arc;
 
 /// Name of a chunk, with its schema.
@@ -152,6 +152,7 @@ pub async fn drop_chunks(
     }
     let over: Vec<_> = work.transaction.version().catalog().caggs_over(table.id).cloned().collect();
     if let Some(cagg) = cagg.filter(|_| !over.is_empty()) {
+        refuse_windows(cagg)?;
         refuse_rows_below(work, cagg, &ranges).await?;
         settle(work, cagg, &ranges).await?;
     }
@@ -170,6 +171,17 @@ pub async fn drop_chunks(
     work.transaction.delete(table.id, ids, RangeSet::empty())?;
     work.transaction.drop_chunks(table.id, ranges)?;
     Ok(())
+}
+
+/// Refuses to drop chunks of an aggregate that others are over when later rows look back into them: they would change,
+/// though nothing was corrected.
+fn refuse_windows(cagg: &ContinuousAggregate) -> Result<()> {
+    if cagg.reach == Reach::OWN {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!("cannot drop chunks of continuous aggregate \"{}\"", cagg.name))
+        .detail("Its window functions look into other buckets, and other aggregates are over it.")
+        .hint("Drop the chunks of its source: what it keeps of them stays."))
 }
 
 /// Refuses to drop chunks of an aggregate that others are over while its source has rows of these times: it would

@@ -13,7 +13,7 @@ use crate::refresh::{self, Choice, Refresher};
 use crate::session::Outcome;
 use crate::work::Work;
 use datafusion::sql::sqlparser::ast::{self, Distinct, Expr, SelectItem, SetExpr, Visit, Visitor};
-use highwater_model::{CaggId, CatalogChange, ColumnId, ContinuousAggregate, TableId, TimeRange};
+use highwater_model::{CaggId, CatalogChange, ColumnId, ContinuousAggregate, Reach, TableId, TimeRange};
 use planned::{INTERNAL, Planned};
 use replace::{Fill, replace};
 use std::ops::ControlFlow;
@@ -79,6 +79,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         frozen_base: frozen_base.id,
         materialized_only: options.materialized_only.unwrap_or(true),
         outputs: Vec::new(),
+        reach: Reach::OWN,
         bucket_column: ColumnId(0),
         group_columns: Vec::new(),
     })?);

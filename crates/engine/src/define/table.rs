@@ -14,7 +14,7 @@ use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, ColumnOption, TableConstraint};
 use highwater_model::job::Action;
 use highwater_model::{
-    CatalogChange, Column, ColumnId, Identity, Index, IndexColumn, Rules, Sequence, Table, TableId, TableKind,
+    CatalogChange, Column, ColumnId, Identity, Index, IndexColumn, Output, Rules, Sequence, Table, TableId, TableKind,
 };
 use highwater_store::unique;
 use std::sync::Arc;
@@ -313,8 +313,8 @@ pub fn free_name(work: &Work, table: &Table, wanted: String) -> String {
 
 /// CREATE INDEX. A unique one is enforced; the others say how rows are best sorted.
 pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcome> {
-    let table = match work.resolve(&parse::name_parts(&create.table_name))? {
-        Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => table,
+    let (table, outputs) = match work.resolve(&parse::name_parts(&create.table_name))? {
+        Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => (table, None),
         Relation::Table(table) => {
             return Err(Error::new("42809", format!("cannot create index on relation \"{}\"", table.name)));
         }
@@ -326,8 +326,20 @@ pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcom
         }
         Relation::Cagg(cagg) => {
             let table = work.transaction.version().catalog().tables.get(&cagg.materialization).cloned();
-            table.ok_or_else(|| Error::internal("an aggregate has a materialization"))?
+            let table = table.ok_or_else(|| Error::internal("an aggregate has a materialization"))?;
+            (table, Some(cagg.outputs.clone()))
         }
+    };
+    let find = |name: &str| match &outputs {
+        None => table.column(name).map(|column| column.id).ok_or_else(|| Error::no_column(name)),
+        Some(outputs) => match outputs.iter().find(|(output, _)| output == name) {
+            Some((_, Output::Kept(id))) => Ok(*id),
+            Some((_, Output::Windowed(_))) => {
+                Err(Error::unsupported(format!("cannot create index on column \"{name}\""))
+                    .detail("It has window functions, which are computed when they are read."))
+            }
+            None => Err(Error::no_column(name)),
+        },
     };
     let mut changed = table.as_ref().clone();
     let mut columns = Vec::new();
@@ -344,10 +356,7 @@ pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcom
             _ => None,
         };
         let id = match &named {
-            Some(name) => {
-                let column = table.column(name).ok_or_else(|| Error::no_column(name))?;
-                Some(column.id)
-            }
+            Some(name) => Some(find(name)?),
             None => None,
         };
         if id.is_none() && create.unique {

@@ -9,6 +9,7 @@
 //! knows any more. A state that says so is kept beside each such column, is true of the dropped rows, and merges like every
 //! other; where it is true, outputs that need the column are NULL.
 
+use super::windows::Windows;
 use super::{Call, Definition, State, bare};
 use crate::Result;
 use crate::definition::state::Source;
@@ -97,13 +98,14 @@ impl Definition {
         columns.collect()
     }
 
-    /// The outputs that are unknown of frozen rows, by their places.
+    /// The columns of the view that are unknown of frozen rows, by their places.
     pub fn unknown_outputs(&self) -> Vec<usize> {
-        let lacks = |place: &usize| {
-            let needed = self.needs(&self.outputs[*place].1);
+        let lacks = |shown: &usize| {
+            let needed = self.kept(*shown).map(|place| self.needs(&self.outputs[place].1)).unwrap_or_default();
             self.lacks.iter().any(|lack| needed.contains(&lack.column))
         };
-        (0..self.outputs.len()).filter(lacks).collect()
+        let count = self.windows.as_ref().map_or(self.outputs.len(), |windows| windows.shown().len());
+        (0..count).filter(lacks).collect()
     }
 
     /// Finds this definition's groups and states among those of an older one.
@@ -135,6 +137,12 @@ impl Definition {
         let needed = self.having.as_ref().map(|having| self.needs(having)).unwrap_or_default();
         if !needed.is_disjoint(&unknown) {
             return Err("whether HAVING held is not known of what they held".to_owned());
+        }
+        for name in self.windows.iter().flat_map(Windows::needs) {
+            let needed = self.outputs.iter().find(|(output, _)| *output == name).map(|(_, expr)| self.needs(expr));
+            if needed.is_some_and(|needed| !needed.is_disjoint(&unknown)) {
+                return Err("what its window functions are over is not known of what they held".to_owned());
+            }
         }
         Ok(Taken { groups, states, unknown })
     }

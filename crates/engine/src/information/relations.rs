@@ -2,7 +2,7 @@
 
 use crate::information::{Known, pg_catalog, rows::Columns, schema, timescale, types};
 use crate::temporary::is_temporary;
-use highwater_model::{ContinuousAggregate, Identity, Index, Rules, Table, TableKind};
+use highwater_model::{ContinuousAggregate, Identity, Index, Output, Rules, Table, TableKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -160,9 +160,12 @@ pub fn users(known: &Known) -> Vec<Relation> {
     }
     for cagg in catalog.caggs.values() {
         let kept = catalog.tables.get(&cagg.materialization);
-        let attribute = |(i, (name, id)): (usize, &(String, highwater_model::ColumnId))| {
-            let column = kept.and_then(|table| table.column_by_id(*id))?;
-            let (type_oid, modifier) = types::of_column(&column.column_type);
+        let attribute = |(i, (name, output)): (usize, &(String, Output))| {
+            let column_type = match output {
+                Output::Kept(id) => &kept.and_then(|table| table.column_by_id(*id))?.column_type,
+                Output::Windowed(column_type) => column_type,
+            };
+            let (type_oid, modifier) = types::of_column(column_type);
             Some(Attribute::plain(i, name, type_oid, modifier))
         };
         all.push(Relation {

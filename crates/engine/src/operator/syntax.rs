@@ -20,9 +20,9 @@ use crate::state::accessor;
 use crate::types::interval_limit;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName, Query, SetExpr,
-    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrame,
-    WindowFrameBound, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, NamedWindowDefinition, NamedWindowExpr,
+    ObjectName, Query, Select, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value, Values, VisitMut,
+    VisitorMut, WindowFrame, WindowFrameBound, WindowType,
 };
 use highwater_model::Numeric;
 use highwater_model::numeric::NumericError;
@@ -59,6 +59,15 @@ impl VisitorMut for Rewriter {
             SetExpr::Values(values) => same_casts(values),
             SetExpr::Select(select) => json::name_values(select),
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for NamedWindowDefinition(_, window) in &mut select.named_window {
+            if let NamedWindowExpr::WindowSpec(window) = window {
+                window.window_frame.iter_mut().for_each(plain_offsets);
+            }
         }
         ControlFlow::Continue(())
     }

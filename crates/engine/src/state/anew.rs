@@ -1,7 +1,14 @@
 //! Any aggregate in a window that slides.
 //!
-//! Most states cannot have a row taken out. When the window moves, the aggregate is computed anew from the rows that
-//! stay; that is work for each row of the window, and exact.
+//! Most states cannot have a row taken out. So the rows of a window are a queue of two stacks, of which states are
+//! merged only:
+//!
+//! ```text
+//! leaving    [ a+b+c, b+c, c ]      the oldest on top of one stack, merged with all that came after it
+//! entered    [ d, e ]               the newest, and `total` = d+e
+//! ```
+//!
+//! States that are lists of their input would be as many lists as rows; those are made anew of the rows that stay.
 
 use crate::Error;
 use arrow::array::{Array, ArrayRef};
@@ -54,27 +61,124 @@ impl AggregateUDFImpl for Rolling {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Anew {
+        let is_list = matches!(args.return_field.data_type(), DataType::List(_) | DataType::LargeList(_));
+        let maker = Maker {
             aggregate: self.aggregate.clone(),
             return_field: args.return_field,
             schema: args.schema.clone(),
             name: args.name.to_owned(),
             exprs: args.exprs.to_vec(),
             expr_fields: args.expr_fields.to_vec(),
-            batches: VecDeque::new(),
-        }))
+        };
+        Ok(match is_list {
+            true => Box::new(Anew { maker, batches: VecDeque::new() }),
+            false => Box::new(Stacks { maker, leaving: Vec::new(), entered: Vec::new(), total: None }),
+        })
     }
 }
 
-/// The rows of the window, and what is needed to aggregate them.
+/// What is needed to aggregate rows.
 #[derive(Debug)]
-struct Anew {
+struct Maker {
     aggregate: Arc<AggregateUDF>,
     return_field: FieldRef,
     schema: Schema,
     name: String,
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     expr_fields: Vec<FieldRef>,
+}
+
+/// The state of an accumulator.
+type State = Vec<ScalarValue>;
+
+impl Maker {
+    /// An accumulator of what these states were taken from.
+    fn merged(&self, states: [Option<&State>; 2]) -> Result<Box<dyn Accumulator>> {
+        let mut accumulator = self.aggregate.accumulator(AccumulatorArgs {
+            return_field: self.return_field.clone(),
+            schema: &self.schema,
+            ignore_nulls: false,
+            order_bys: &[],
+            is_reversed: false,
+            name: &self.name,
+            is_distinct: false,
+            exprs: &self.exprs,
+            expr_fields: &self.expr_fields,
+        })?;
+        for state in states.into_iter().flatten() {
+            let columns = state.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>>>()?;
+            accumulator.merge_batch(&columns)?;
+        }
+        Ok(accumulator)
+    }
+}
+
+/// The rows of a window, as states.
+#[derive(Debug)]
+struct Stacks {
+    maker: Maker,
+    /// The oldest row last, each with all that came after it.
+    leaving: Vec<State>,
+    /// The newest rows last.
+    entered: Vec<Vec<ArrayRef>>,
+    /// The state of those that entered.
+    total: Option<State>,
+}
+
+impl Accumulator for Stacks {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let mut total = self.maker.merged([self.total.as_ref(), None])?;
+        total.update_batch(values)?;
+        self.total = Some(total.state()?);
+        self.entered.push(values.to_vec());
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for _ in 0..values[0].len() {
+            if self.leaving.is_empty() {
+                while let Some(rows) = self.entered.pop() {
+                    for i in (0..rows[0].len()).rev() {
+                        let row: Vec<ArrayRef> = rows.iter().map(|column| column.slice(i, 1)).collect();
+                        let mut with = self.maker.merged([self.leaving.last(), None])?;
+                        with.update_batch(&row)?;
+                        self.leaving.push(with.state()?);
+                    }
+                }
+                self.total = None;
+            }
+            self.leaving.pop();
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.maker.merged([self.leaving.last(), self.total.as_ref()])?.evaluate()
+    }
+
+    fn size(&self) -> usize {
+        let states = self.leaving.iter().chain(&self.total).flatten();
+        let rows = self.entered.iter().flatten().map(|column| column.get_array_memory_size());
+        size_of::<Self>() + states.map(ScalarValue::size).sum::<usize>() + rows.sum::<usize>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Err(Error::internal("the state of a window is asked").into())
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        Err(Error::internal("the state of a window is merged").into())
+    }
+}
+
+/// The rows of a window.
+#[derive(Debug)]
+struct Anew {
+    maker: Maker,
     batches: VecDeque<Vec<ArrayRef>>,
 }
 
@@ -103,17 +207,7 @@ impl Accumulator for Anew {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let mut accumulator = self.aggregate.accumulator(AccumulatorArgs {
-            return_field: self.return_field.clone(),
-            schema: &self.schema,
-            ignore_nulls: false,
-            order_bys: &[],
-            is_reversed: false,
-            name: &self.name,
-            is_distinct: false,
-            exprs: &self.exprs,
-            expr_fields: &self.expr_fields,
-        })?;
+        let mut accumulator = self.maker.merged([None, None])?;
         self.batches.iter().try_for_each(|batch| accumulator.update_batch(batch))?;
         accumulator.evaluate()
     }

@@ -84,6 +84,11 @@ impl Zone {
         self.to_string()
     }
 
+    /// Whether its clocks are never changed.
+    pub fn is_fixed(&self) -> bool {
+        self.transitions().next().is_none()
+    }
+
     /// Local time minus UTC at an instant, in microseconds; a whole number of seconds.
     pub fn offset_at(&self, utc_micros: i64) -> i64 {
         match self.0 {

@@ -5,7 +5,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt64Type};
 use highwater_model::schema::{IndexColumn, TableKind};
 use highwater_model::{
     Bucket, BucketWidth, CaggId, CatalogChange, Column, ColumnId, ColumnType, ContinuousAggregate, Hypertable, Index,
-    Pending, RangeSet, Table, TableId, TimeRange, TimeType,
+    Pending, RangeSet, Reach, Table, TableId, TimeRange, TimeType,
 };
 use highwater_store::{Error, Result, RowIds, Scan, Store, Transaction, Version, schema};
 use std::collections::BTreeMap;
@@ -313,6 +313,7 @@ pub fn aggregate(id: u32, source: u32) -> ContinuousAggregate {
         frozen_base: TableId(0),
         materialized_only: true,
         outputs: Vec::new(),
+        reach: Reach::OWN,
         bucket_column: ColumnId(0),
         group_columns: Vec::new(),
     }

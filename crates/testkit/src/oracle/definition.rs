@@ -3,6 +3,7 @@
 use super::calendar::{self, Bucket, DAY, MINUTE};
 use super::generate::KEYS;
 use super::value::{Expected, Grouped, Value};
+use super::window::Window;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -323,6 +324,8 @@ pub enum Output {
     Combined,
     /// `rollup(…)` of a column of the aggregate that this one is over, by its place among the outputs.
     Rollup(usize),
+    /// A window function over the groups.
+    Window(Window),
 }
 
 impl Output {
@@ -342,7 +345,13 @@ impl Output {
             }
             Output::Spread(argument) => format!("max({0}) - min({0})", argument.sql()),
             Output::Combined => "sum(n) * 2 + count(*)".to_owned(),
+            Output::Window(_) => panic!("a window is written by the aggregate that knows the bucket"),
         }
+    }
+
+    /// Whether it is a window function.
+    pub fn is_window(&self) -> bool {
+        matches!(self, Output::Window(_))
     }
 
     fn of(&self, rows: &[&Row]) -> Expected {
@@ -366,7 +375,7 @@ impl Output {
                 let known: Vec<i128> = rows.iter().filter_map(|row| row.n).map(i128::from).collect();
                 exactly((!known.is_empty()).then(|| known.iter().sum::<i128>() * 2 + rows.len() as i128))
             }
-            Output::Rollup(_) => Expected::Anything,
+            Output::Rollup(_) | Output::Window(_) => Expected::Anything,
         }
     }
 }
@@ -420,6 +429,14 @@ impl Cut {
         }
     }
 
+    /// How wide buckets count where offsets of policies are compared with them.
+    pub fn width(&self) -> i64 {
+        match self {
+            Cut::Width(width, _) | Cut::From(width, _) => *width,
+            Cut::Months(count) => count * 30 * DAY,
+        }
+    }
+
     fn sql(&self, kind: TimeKind) -> String {
         match self {
             Cut::Width(width, None) => format!("time_bucket({}, time)", kind.distance(*width)),
@@ -463,6 +480,8 @@ impl Over {
                 matches!(argument, Argument::N | Argument::Site | Argument::Both)
             }
             Output::Call(Sum, argument, _) => *argument == Argument::Site,
+            // Of what is shown too, so that the shadow can tell it from what is shown.
+            Output::Window(window) => window.is_small() && aggregate.outputs.contains(&window.of),
             _ => false,
         });
         let x = output_of(&|output| matches!(output, Output::Call(Min | Max, Argument::X, _)));
@@ -542,11 +561,15 @@ impl Over {
             Key::Site | Key::Parity => self.site.is_some(),
             Key::Unknown => self.n.is_some(),
         });
-        let outputs = aggregate.outputs.iter().all(|output| match output {
-            Output::Rows | Output::Rollup(_) => true,
+        let has_output = |output: &Output| match output {
             Output::Call(_, argument, filter) => has(argument) && filter.iter().all(holds),
             Output::Spread(argument) => has(argument),
             Output::Combined => self.n.is_some(),
+            Output::Rows | Output::Rollup(_) | Output::Window(_) => true,
+        };
+        let outputs = aggregate.outputs.iter().all(|output| match output {
+            Output::Window(window) => has_output(&window.of),
+            other => has_output(other),
         });
         let having = aggregate.having.is_none_or(|h| matches!(h, Having::MoreThan(_)) || self.n.is_some());
         keys && outputs && having && aggregate.filter.iter().all(holds)
@@ -577,8 +600,8 @@ pub struct Group {
     pub keys: Vec<Value>,
     /// Its outputs.
     pub outputs: Vec<Expected>,
-    /// What it is aggregated from.
-    pub members: Arc<Vec<Member>>,
+    /// What it is aggregated from; `None` where nobody knows.
+    pub members: Option<Arc<Vec<Member>>>,
 }
 
 /// A continuous aggregate.
@@ -621,7 +644,14 @@ impl Aggregate {
             write!(grouping, ", k{i}").expect(write);
         }
         for (i, output) in self.outputs.iter().enumerate() {
-            write!(sql, ", {} AS o{i}", output.sql(self.over.as_ref())).expect(write);
+            let output = match output {
+                Output::Window(window) => {
+                    let keys: Vec<&str> = self.keys.iter().map(|key| key.sql()).collect();
+                    window.sql(&window.of.sql(self.over.as_ref()), &self.cut.sql(self.kind), &keys, self.kind)
+                }
+                other => other.sql(self.over.as_ref()),
+            };
+            write!(sql, ", {output} AS o{i}").expect(write);
         }
         let from = self.over.as_ref().map_or(table.to_owned(), Over::sql);
         write!(sql, " FROM {from}").expect(write);
@@ -680,12 +710,75 @@ impl Aggregate {
             .filter(|(_, (_, members))| self.having.is_none_or(|h| h.holds(&rows(members).iter().collect::<Vec<_>>())));
         let group = |((start, _), (keys, members)): ((i64, String), (Vec<Value>, Vec<Member>))| {
             let outputs = self.outputs.iter().map(|output| self.value(output, &members)).collect();
-            Group { start, keys, outputs, members: Arc::new(members) }
+            Group { start, keys, outputs, members: Some(Arc::new(members)) }
         };
-        shown.map(group).collect()
+        self.with_windows(shown.map(group).collect())
     }
 
-    fn value(&self, output: &Output, members: &[Member]) -> Expected {
+    /// Groups with the values of window functions over them.
+    pub fn with_windows(&self, mut groups: Vec<Group>) -> Vec<Group> {
+        for (place, output) in self.outputs.iter().enumerate() {
+            let Output::Window(window) = output else { continue };
+            let values = window.values(self, &groups);
+            groups.iter_mut().zip(values).for_each(|(group, value)| group.outputs[place] = value);
+        }
+        groups
+    }
+
+    /// Rows that show an aggregate's groups, as these groups.
+    ///
+    /// * `rows` – bucket, keys and outputs; those of window functions may be missing, and are computed anew.
+    pub fn groups_of_rows(&self, rows: &[Vec<Value>]) -> Vec<Group> {
+        let group = |row: &Vec<Value>| {
+            let Value::Int(start) = row[0] else { panic!("a row has the bucket {:?}", row[0]) };
+            let (keys, shown) = row[1..].split_at(self.keys.len());
+            let has_all = shown.len() == self.outputs.len();
+            let mut shown = shown.iter();
+            let mut output = |output: &Output| match output.is_window() {
+                true => {
+                    has_all.then(|| shown.next());
+                    Expected::Anything
+                }
+                false => Expected::Exactly(shown.next().expect("a row has all outputs").clone()),
+            };
+            let outputs = self.outputs.iter().map(&mut output).collect();
+            Group { start: start as i64, keys: keys.to_vec(), outputs, members: None }
+        };
+        self.with_windows(rows.iter().map(group).collect())
+    }
+
+    /// The value of an output that a group has, though it may not show it.
+    pub fn value_of_group(&self, output: &Output, group: &Group) -> Expected {
+        match (&group.members, self.outputs.iter().position(|shown| shown == output)) {
+            (Some(members), _) => self.value(output, members),
+            (None, Some(place)) => group.outputs[place].clone(),
+            (None, None) => Expected::Anything,
+        }
+    }
+
+    /// The first and the last bucket whose rows change, for what is over this, with those of a table between two times.
+    pub fn reached(&self, times: (i64, i64)) -> (i64, i64) {
+        let (first, last) = match &self.over {
+            None => times,
+            Some(over) => {
+                let (first, last) = over.aggregate.reached(times);
+                let (mut from, mut to) = (first, last);
+                for output in &over.aggregate.outputs {
+                    let Output::Window(window) = output else { continue };
+                    let (back, ahead) = window.reach();
+                    from = from.min(ahead.map_or(i64::MIN, |by| first.saturating_sub(by)));
+                    to = to.max(back.map_or(i64::MAX, |by| last.saturating_add(by)));
+                }
+                (from, to)
+            }
+        };
+        // What is beyond all times is in no bucket.
+        let start = |t: i64| if t == i64::MIN || t == i64::MAX { t } else { self.bucket.start(t) };
+        (start(first), start(last))
+    }
+
+    /// What an output gives for a group of rows.
+    pub fn value(&self, output: &Output, members: &[Member]) -> Expected {
         let (Output::Rollup(place), Some(over)) = (output, &self.over) else {
             return output.of(&members.iter().map(|m| &m.row).collect::<Vec<_>>());
         };
@@ -707,7 +800,7 @@ impl Over {
         };
         let member = |group: Group| {
             let outputs: Vec<Value> = group.outputs.iter().map(known).collect();
-            Member { row: self.row(group.start, &group.keys, &outputs), of: Some(group.members) }
+            Member { row: self.row(group.start, &group.keys, &outputs), of: group.members }
         };
         groups.into_iter().map(member).collect()
     }
@@ -738,7 +831,7 @@ fn extreme(values: &[Value], largest: bool) -> Value {
 }
 
 /// A function of values that are not NULL.
-fn call(function: Function, values: Vec<Value>) -> Expected {
+pub fn call(function: Function, values: Vec<Value>) -> Expected {
     let count = values.len();
     match function {
         Function::Count => return Expected::Exactly(Value::Int(count as i128)),

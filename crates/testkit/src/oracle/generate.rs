@@ -6,6 +6,7 @@ use super::definition::{
 };
 use super::history::{Action, History, SESSIONS, Selection, Set, Step};
 use super::random::Random;
+use super::window::{Frame, Window, WindowFunction};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -517,6 +518,16 @@ pub fn aggregate(random: &mut Random, name: String, table: usize, kind: TimeKind
             outputs.push(output);
         }
     }
+    if random.chance(35) {
+        for _ in 0..random.between(1, 2) {
+            let window = window(random, kind);
+            // Mostly shown too, so that others can be over it.
+            if random.chance(70) && !outputs.contains(&window.of) && window.is_small() {
+                outputs.push(window.of.as_ref().clone());
+            }
+            outputs.push(Output::Window(window));
+        }
+    }
     let filter = random.chance(20).then(|| condition(random));
     let having = match random.weighted(&[80, 12, 8]) {
         0 => None,
@@ -553,12 +564,63 @@ pub fn aggregate_over(random: &mut Random, name: String, parent: &Arc<Aggregate>
         (drawn.keys, drawn.outputs, drawn.filter, drawn.having) = (vec![], vec![Output::Rows], None, None);
     }
     for _ in 0..random.between(0, 2) {
-        let rollup = Output::Rollup(random.below(parent.outputs.len()));
-        if !drawn.outputs.contains(&rollup) {
+        let place = random.below(parent.outputs.len());
+        let rollup = Output::Rollup(place);
+        if !drawn.outputs.contains(&rollup) && !parent.outputs[place].is_window() {
             drawn.outputs.push(rollup);
         }
     }
     Aggregate { over: Some(over), bucket: cut.bucket(kind), cut, ..drawn }
+}
+
+/// A window function over groups.
+fn window(random: &mut Random, kind: TimeKind) -> Window {
+    use WindowFunction::{Count, FirstValue, Lag, LastValue, Lead, Max, Min, Rolling, RowNumber, Sum};
+    let function = match random.weighted(&[30, 20, 25, 25]) {
+        0 => Sum,
+        1 => *random.pick(&[Min, Max, Count]),
+        2 => Rolling,
+        _ => *random.pick(&[FirstValue, LastValue, Lag(1), Lag(2), Lead(1), RowNumber]),
+    };
+    let of = match function {
+        Rolling => loop {
+            let of = output(random);
+            if matches!(of, Output::Call(..)) {
+                break of;
+            }
+        },
+        _ => {
+            let filter = random.chance(15).then(|| condition(random));
+            let calls = [
+                Output::Rows,
+                Output::Call(Function::Sum, Argument::Site, filter),
+                Output::Call(Function::Sum, Argument::N, filter),
+                Output::Call(Function::Max, Argument::Both, filter),
+                Output::Call(Function::Min, Argument::Site, filter),
+                Output::Call(Function::CountDistinct, Argument::N, filter),
+            ];
+            calls[random.weighted(&[25, 25, 15, 10, 15, 10])].clone()
+        }
+    };
+    let distances: &[i64] = match kind {
+        TimeKind::Timestamptz | TimeKind::Timestamp => {
+            &[0, 7 * MINUTE, HOUR, 3 * HOUR, DAY, 2 * DAY, 7 * DAY, 31 * DAY]
+        }
+        TimeKind::Date => &[0, DAY, 3 * DAY, 7 * DAY, 60 * DAY],
+        TimeKind::BigInt | TimeKind::Integer => &[0, 1, 7, 21, 100],
+    };
+    // Without its keys there are several groups of a bucket, and no order among them.
+    let of_all = matches!(function, Sum | Min | Max | Count | Rolling) && random.chance(25);
+    let bound = |random: &mut Random, end: bool, among: &[i64]| match random.weighted(&[15, 45, 40]) {
+        0 => None,
+        1 if end => Some(0),
+        _ => Some(*random.pick(among)),
+    };
+    let frame = match of_all || random.chance(65) {
+        true => Frame::Range(bound(random, false, distances), bound(random, true, distances)),
+        false => Frame::Rows(bound(random, false, &[0, 1, 2, 5]), bound(random, true, &[0, 1, 3])),
+    };
+    Window { function, of: Box::new(of), partitioned: !of_all, descending: random.chance(20), frame }
 }
 
 fn output(random: &mut Random) -> Output {

@@ -1,9 +1,9 @@
 //! Plays a history on an instance and compares it with its shadow after every step.
 
-use super::definition::{Aggregate, Row};
+use super::definition::{Aggregate, Row, by_group};
 use super::history::{Action, History, SESSIONS, Step};
 use super::shadow::{Change, Kept, Now, Prediction, Rows, Shadow};
-use super::value::{Grouped, Value, difference, grouped, rows};
+use super::value::{Expected, Grouped, Value, difference, grouped, rows};
 use futures::{FutureExt, TryStreamExt};
 use highwater::instance::Disks;
 use highwater::{Error, Instance, InstanceOptions, Outcome, Session};
@@ -447,6 +447,9 @@ async fn compare_all_shown(session: &mut Session, shadow: &Shadow, number: usize
     for state in shadow.aggregates.values().filter(|state| state.materialized_only) {
         let sql = format!("SELECT * FROM {}", state.definition.name);
         let found = query(session, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
+        let shown = grouped(found.clone(), state.definition.keys.len()).map_err(|e| format!("{sql}: {e}"))?;
+        let windows = by_group(state.definition.groups_of_rows(&found));
+        difference(&shown, &windows, |_| true).map_or(Ok(()), |e| Err(format!("{sql}: {e}")))?;
         kept.insert(state.definition.name.clone(), found);
     }
     for state in shadow.aggregates.values().filter(|state| !state.materialized_only) {
@@ -483,7 +486,7 @@ pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> 
         let table = &catalog.tables[&cagg.materialization];
         let visible =
             table.columns.iter().find(|c| c.name == "_visible").map(|c| c.id).ok_or("nothing says what is visible")?;
-        let columns = cagg.outputs.iter().map(|(_, id)| *id).chain([visible]).collect();
+        let columns = cagg.kept_outputs().map(|(_, id)| id).chain([visible]).collect();
         let mut found = Vec::new();
         for unit in snapshot.table(table.id).scan(table, Scan { columns, ..Scan::default() }) {
             found.extend(rows(&unit.read().map_err(failed)?));
@@ -506,7 +509,7 @@ pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> 
         let truth = shadow.truth(state, &kept);
         let result = grouped(found, state.definition.keys.len()).and_then(|found| {
             let is_clean = |start: i64| !is_pending(&pending, &state.definition, start);
-            difference(&found, &truth, is_clean).map_or(Ok(()), Err)
+            difference(&found, &without_windows(&state.definition, truth), is_clean).map_or(Ok(()), Err)
         });
         result.map_err(|e| format!("{} keeps wrong rows of clean buckets: {e}", cagg.name))?;
         if let Some(start) = state.clean.iter().find(|start| is_pending(&pending, &state.definition, **start)) {
@@ -518,6 +521,15 @@ pub fn compare_kept(shadow: &Shadow, snapshot: &Snapshot) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// What is kept of groups: windows are not.
+fn without_windows(aggregate: &Aggregate, mut groups: Grouped<Expected>) -> Grouped<Expected> {
+    for outputs in groups.values_mut() {
+        let mut all = aggregate.outputs.iter();
+        outputs.retain(|_| all.next().is_some_and(|output| !output.is_window()));
+    }
+    groups
 }
 
 fn is_pending(pending: &RangeSet, aggregate: &Aggregate, start: i64) -> bool {
@@ -552,7 +564,7 @@ fn values_of(row: &Row) -> Vec<Value> {
 pub async fn compare_shown(
     session: &mut Session,
     aggregate: &Aggregate,
-    truth: &Grouped<super::value::Expected>,
+    truth: &Grouped<Expected>,
     number: usize,
 ) -> Result<(), String> {
     let mut filter = String::new();

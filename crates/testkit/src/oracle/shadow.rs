@@ -88,7 +88,7 @@ impl Change {
     fn touches(&self, table: usize, aggregate: &Aggregate, start: i64) -> bool {
         match self {
             Change::Insert(t, rows) | Change::Delete(t, rows) => {
-                *t == table && rows.iter().any(|row| aggregate.start_of(row.time) == start)
+                *t == table && rows.iter().any(|row| reaches(aggregate, row.time, start))
             }
             Change::Truncate(t, _) => *t == table,
             _ => false,
@@ -155,13 +155,8 @@ impl Shadow {
         let members = match parent.materialized_only {
             false => over.shown(self.groups(parent, kept)),
             true => {
-                let rows = kept.get(&over.aggregate.name).into_iter().flatten();
-                let member = |row: &Vec<Value>| {
-                    let Value::Int(start) = row[0] else { panic!("a row has the bucket {:?}", row[0]) };
-                    let (keys, outputs) = row[1..].split_at(over.aggregate.keys.len());
-                    Member { row: over.row(start as i64, keys, outputs), of: None }
-                };
-                rows.map(member).collect()
+                let rows = kept.get(&over.aggregate.name).map_or(&[][..], Vec::as_slice);
+                over.shown(over.aggregate.groups_of_rows(rows))
             }
         };
         definition.groups(members)
@@ -255,6 +250,12 @@ impl Shadow {
                 },
             },
             Action::AddPolicy { aggregate, start, end } => match self.aggregates.get(aggregate) {
+                // The history may have been made for another definition of it.
+                Some(state)
+                    if start.zip(*end).is_some_and(|(start, end)| start - end < 2 * state.definition.cut.width()) =>
+                {
+                    Prediction::Fails("22023")
+                }
                 Some(state) if state.policy.is_none() => {
                     Prediction::Changes(vec![Change::Policy(aggregate.clone(), *start, *end)])
                 }
@@ -488,7 +489,8 @@ impl Shadow {
     fn touch(&mut self, table: usize, rows: &[Row]) {
         for state in self.aggregates.values_mut().filter(|state| state.definition.table == table) {
             for row in rows {
-                state.clean.remove(&state.definition.start_of(row.time));
+                let (first, last) = state.definition.reached((row.time, row.time));
+                state.clean.retain(|start| *start < first || *start > last);
             }
         }
     }
@@ -502,6 +504,12 @@ impl Shadow {
         }
         Ok(())
     }
+}
+
+/// Whether a row of the table changes a bucket of an aggregate.
+fn reaches(aggregate: &Aggregate, time: i64, start: i64) -> bool {
+    let (first, last) = aggregate.reached((time, time));
+    first <= start && start <= last
 }
 
 /// The whole buckets inside a window; `None` when there are none.

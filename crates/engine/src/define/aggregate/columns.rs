@@ -7,7 +7,7 @@ use crate::error::{Error, Notice, Result};
 use crate::parse::{AddedOutput, ident, parse_expr, parse_query};
 use crate::work::Work;
 use datafusion::sql::sqlparser::ast::{self, Expr, GroupByExpr, SelectItem, SetExpr};
-use highwater_model::ContinuousAggregate;
+use highwater_model::{ContinuousAggregate, Output};
 use std::sync::Arc;
 
 /// Adds an output: an expression over aggregates of the rows, and over the group keys.
@@ -38,8 +38,8 @@ pub async fn add(work: &mut Work, cagg: &Arc<ContinuousAggregate>, added: &Added
     let query = with(value.clone())?;
     refuse_form(&query)?;
     let mut planned = plan(work, cagg, &query)?;
-    let place = planned.definition.output_count() - 1;
-    if planned.definition.columns()?[place].column_type != declared {
+    let shown = planned.definition.shown()?;
+    if shown.last().is_some_and(|(_, column_type, _)| *column_type != declared) {
         let query = with(parse_expr(&format!("CAST(({value}) AS {data_type})"))?)?;
         planned = plan(work, cagg, &query)?;
     }
@@ -62,8 +62,9 @@ pub async fn drop(work: &mut Work, cagg: &Arc<ContinuousAggregate>, name: &ast::
         }
         return Err(Error::new("42703", message));
     };
-    let id = cagg.outputs[place].1;
-    if id == cagg.bucket_column || cagg.group_columns.contains(&id) {
+    if let Output::Kept(id) = &cagg.outputs[place].1
+        && (*id == cagg.bucket_column || cagg.group_columns.contains(id))
+    {
         return Err(Error::unsupported(format!(
             "cannot drop column \"{name}\" of continuous aggregate \"{}\"",
             cagg.name

@@ -1,5 +1,6 @@
 //! A definition that was accepted: what it reads, how its time is cut, and the tables that will keep it.
 
+use crate::definition::windows::Windows;
 use crate::definition::{Definition, Role};
 use crate::error::{Error, Notice, Result};
 use crate::parse::name_parts;
@@ -8,7 +9,9 @@ use crate::work::Work;
 use datafusion::sql::sqlparser::ast;
 use highwater_model::hierarchy::Unfit;
 use highwater_model::hypertable::Hypertable;
-use highwater_model::{Bucket, CaggId, Column, ColumnId, ColumnType, ContinuousAggregate, Table, TableId, TableKind};
+use highwater_model::{
+    Bucket, CaggId, Column, ColumnId, ColumnType, ContinuousAggregate, Output, Reach, Table, TableId, TableKind,
+};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -175,15 +178,19 @@ impl Planned {
     /// An aggregate with this definition, kept in [`Planned::materialization`].
     pub fn describe(&self, cagg: ContinuousAggregate) -> Result<ContinuousAggregate> {
         let (bucket_column, group_columns) = self.keys()?;
-        let columns = self.definition.columns()?;
-        let name = |i: usize, own: &String| self.names.as_ref().and_then(|names| names.get(i)).unwrap_or(own).clone();
-        let outputs = columns.iter().take(self.definition.output_count()).enumerate();
+        let name = |i: usize, own: String| self.names.as_ref().and_then(|names| names.get(i).cloned()).unwrap_or(own);
+        let output = |(i, (own, column_type, kept)): (usize, (String, ColumnType, Option<usize>))| {
+            let windowed = || Output::Windowed(column_type);
+            (name(i, own), kept.map_or_else(windowed, |place| Output::Kept(self.column_id(place))))
+        };
+        let outputs = self.definition.shown()?.into_iter().enumerate().map(output).collect();
         Ok(ContinuousAggregate {
             query: self.query.clone(),
             source: self.source.id,
             joined: self.joined.iter().copied().collect(),
             bucket: self.bucket.clone(),
-            outputs: outputs.map(|(i, column)| (name(i, &column.name), self.column_id(i))).collect(),
+            outputs,
+            reach: self.definition.windows().map_or(Reach::OWN, Windows::reach),
             bucket_column,
             group_columns,
             ..cagg

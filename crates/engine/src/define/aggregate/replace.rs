@@ -25,7 +25,7 @@ use crate::work::Work;
 use crate::write::insert_all;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use highwater_model::{CaggId, CatalogChange, ContinuousAggregate, RangeSet, Table, TableId, TimeRange};
+use highwater_model::{CaggId, CatalogChange, ContinuousAggregate, Output, RangeSet, Table, TableId, TimeRange};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -140,15 +140,19 @@ fn reformed(work: &Work, cagg: &Arc<ContinuousAggregate>) -> Result<Vec<(Arc<Con
         let kept = table(work, over.materialization)?;
         let kept: Vec<_> =
             kept.columns.iter().map(|column| (column.name.clone(), column.column_type.clone())).collect();
-        let now = Definition::of(&planner, &over)?.columns()?;
-        let now: Vec<_> = now.into_iter().map(|column| (column.name, column.column_type)).collect();
-        let outputs = over.outputs.len();
-        if now[..outputs] != kept[..outputs] {
+        let now = Definition::of(&planner, &over)?;
+        let is_windowed = |(_, output): &(String, Output)| matches!(output, Output::Windowed(_));
+        let windowed = |cagg: &ContinuousAggregate| cagg.outputs.iter().filter(|o| is_windowed(o)).cloned().collect();
+        let names: Vec<String> = over.outputs.iter().map(|(name, _)| name.clone()).collect();
+        let planned = planned.with_names(names);
+        let (before, after): (Vec<_>, Vec<_>) = (windowed(&over), windowed(&planned.describe(over.as_ref().clone())?));
+        let outputs = now.output_count();
+        let now: Vec<_> = now.columns()?.into_iter().map(|column| (column.name, column.column_type)).collect();
+        if kept.get(..outputs) != now.get(..outputs) || before != after {
             return Err(refused("its columns would be of other types".to_owned()));
         }
         if now != kept {
-            let names = over.outputs.iter().map(|(name, _)| name.clone()).collect();
-            reformed.push((over, planned.with_names(names)));
+            reformed.push((over, planned));
         }
     }
     Ok(reformed)
