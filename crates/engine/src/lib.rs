@@ -26,6 +26,7 @@ mod job;
 mod json;
 mod lateral;
 mod meaning;
+mod merged;
 mod names;
 mod operator;
 mod parse;

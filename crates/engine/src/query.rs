@@ -22,7 +22,8 @@ use crate::table::StoreTable;
 use crate::temporary::is_temporary;
 use crate::work::parameter;
 use crate::{
-    Error, Result, convert, gapfill, information, lateral, meaning, names, parse, realtime, rollup, types, whole_row,
+    Error, Result, convert, gapfill, information, lateral, meaning, merged, names, parse, realtime, rollup, types,
+    whole_row,
 };
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -329,6 +330,7 @@ impl Planner {
         // Named first: what is rewritten would be named after something else.
         names::name_columns(&mut query);
         whole_row::name_columns(&mut query, |parts| self.columns_of(parts));
+        merged::name_tables(&mut query, |parts| self.columns_of(parts));
         information::clients::prepare(&mut query);
         meaning::prepare(&mut query);
         settle_values(&mut query, settle, &|expr| self.type_of(expr))?;

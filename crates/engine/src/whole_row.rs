@@ -17,8 +17,10 @@ pub fn name_columns(query: &mut Query, columns_of: impl Fn(&[String]) -> Option<
     let _ = VisitMut::visit(query, &mut Rows { columns_of });
 }
 
-struct Rows<F> {
-    columns_of: F,
+/// The tables of a FROM.
+pub struct Rows<F> {
+    /// The columns of a relation; `None` where they are not known.
+    pub columns_of: F,
 }
 
 impl<F: Fn(&[String]) -> Option<Vec<String>>> VisitorMut for Rows<F> {
@@ -38,10 +40,11 @@ impl<F: Fn(&[String]) -> Option<Vec<String>>> VisitorMut for Rows<F> {
 }
 
 /// A table of a FROM and its columns.
-type Known = (Ident, Vec<String>);
+pub type Known = (Ident, Vec<String>);
 
 impl<F: Fn(&[String]) -> Option<Vec<String>>> Rows<F> {
-    fn tables(&self, select: &Select) -> Vec<Known> {
+    /// Those whose columns are known, in order.
+    pub fn tables(&self, select: &Select) -> Vec<Known> {
         let factors = select.from.iter().flat_map(|t| {
             let joined = t.joins.iter().map(|j| &j.relation);
             std::iter::once(&t.relation).chain(joined)
