@@ -315,8 +315,13 @@ impl Work {
             Sql::Delete(delete) => write::delete(self, delete, parameters).await,
             Sql::Truncate(truncate) => write::truncate(self, truncate),
             Sql::Call(call) => administration::call(self, call, parameters).await,
-            Sql::Explain { statement, analyze, verbose, .. } => {
-                self.explain(statement, *analyze, *verbose, parameters).await
+            Sql::Explain { statement, analyze, verbose, options, format, .. } => {
+                let mut asked = Explained { analyze: *analyze, verbose: *verbose };
+                if format.is_some() {
+                    return Err(Error::syntax("EXPLAIN FORMAT is written in parentheses: EXPLAIN (FORMAT TEXT) …"));
+                }
+                options.iter().flatten().try_for_each(|option| asked.take(option))?;
+                self.explain(statement, asked.analyze, asked.verbose, parameters).await
             }
             other => define::execute(self, other).await,
         }
@@ -452,6 +457,46 @@ pub fn parameters_of(plan: &LogicalPlan, types: &[Option<DataType>]) -> Result<V
             declared.map(parameter).or(needed).unwrap_or_else(|| parameter(DataType::Utf8))
         })
         .collect())
+}
+
+/// What EXPLAIN is asked to do.
+struct Explained {
+    analyze: bool,
+    verbose: bool,
+}
+
+impl Explained {
+    /// Takes an option in parentheses.
+    fn take(&mut self, option: &ast::UtilityOption) -> Result<()> {
+        let name = option.name.value.to_lowercase();
+        let value = option.arg.as_ref().map(|arg| arg.to_string().trim_matches('\'').to_lowercase());
+        let is_on = || match value.as_deref() {
+            None | Some("true" | "on" | "1") => Ok(true),
+            Some("false" | "off" | "0") => Ok(false),
+            Some(_) => Err(Error::syntax(format!("{name} requires a Boolean value"))),
+        };
+        match (name.as_str(), value.as_deref()) {
+            ("analyze", _) => self.analyze = is_on()?,
+            ("verbose", _) => self.verbose = is_on()?,
+            // Plans have no costs, and times only where they were executed.
+            ("costs" | "timing" | "summary", _) => _ = is_on()?,
+            ("buffers" | "wal" | "settings", _) if !is_on()? => {}
+            ("buffers" | "wal" | "settings", _) => {
+                return Err(Error::unsupported(format!("EXPLAIN ({}) is not supported", name.to_uppercase())));
+            }
+            ("format", Some("text")) => {}
+            ("format", Some("json" | "xml" | "yaml")) => {
+                return Err(Error::unsupported("EXPLAIN gives text only").hint("Use EXPLAIN (FORMAT TEXT)."));
+            }
+            ("format", other) => {
+                let other = other.unwrap_or_default();
+                let message = format!("unrecognized value for EXPLAIN option \"format\": \"{other}\"");
+                return Err(Error::invalid_parameter(message));
+            }
+            _ => return Err(Error::syntax(format!("unrecognized EXPLAIN option \"{name}\""))),
+        }
+        Ok(())
+    }
 }
 
 fn explain_columns() -> SchemaRef {

@@ -33,13 +33,38 @@ pub fn chunk_micros(interval: &Interval) -> Option<i64> {
     i64::try_from(interval.approx_micros()).ok().filter(|micros| *micros > 0)
 }
 
+/// Refuses storage parameters that PostgreSQL does not know. Those it knows are about its own files and their upkeep.
+fn known_storage_parameter(name: &str) -> Result<()> {
+    const KNOWN: [&str; 8] = [
+        "fillfactor",
+        "parallel_workers",
+        "toast_tuple_target",
+        "vacuum_index_cleanup",
+        "vacuum_truncate",
+        "log_autovacuum_min_duration",
+        "user_catalog_table",
+        "oids",
+    ];
+    let bare = name.strip_prefix("toast.").unwrap_or(name);
+    if KNOWN.contains(&bare) || bare.starts_with("autovacuum_") {
+        return Ok(());
+    }
+    Err(match name.split_once('.') {
+        Some((namespace, _)) => Error::invalid_parameter(format!("unrecognized parameter namespace \"{namespace}\"")),
+        None => Error::invalid_parameter(format!("unrecognized parameter \"{name}\"")),
+    })
+}
+
 /// What `WITH (tsdb.hypertable, …)` says.
 pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -> Result<Option<Partition>> {
     let ours = |name: &str| name.strip_prefix("tsdb.").or_else(|| name.strip_prefix("timescaledb.")).map(str::to_owned);
     let mut partition = Partition { default_index: true, ..Partition::default() };
     let (mut is_hypertable, mut any, mut interval) = (false, false, None);
     for (name, value) in options {
-        let Some(name) = ours(name) else { continue };
+        let Some(name) = ours(name) else {
+            known_storage_parameter(name)?;
+            continue;
+        };
         any = true;
         let text = value.clone().unwrap_or_default();
         match name.as_str() {
