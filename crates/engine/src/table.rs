@@ -16,7 +16,6 @@ mod scan;
 pub use scan::ScanExec;
 
 use crate::information::apply::is_subquery;
-use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -101,9 +100,9 @@ impl StoreTable {
         Arc::new(Schema::new(kept.fields().iter().map(without_id).collect::<Vec<_>>()))
     }
 
-    /// Where to look for rows that filters hold for: times, and values of columns.
-    fn wanted(&self, filters: &[Expr]) -> (Option<(ColumnId, RangeSet)>, Vec<(ColumnId, ArrayRef)>) {
-        (self.wanted_times(filters), prune::equals(filters, &self.table))
+    /// A scan of these columns that looks where rows may be that filters hold for.
+    fn scan_of(&self, columns: Vec<ColumnId>, row_ids: bool, filters: &[Expr]) -> Scan {
+        Scan { columns, row_ids, times: self.wanted_times(filters), equals: prune::equals(filters, &self.table) }
     }
 
     /// The times that rows must have: those this table is limited to, and those the filters allow.

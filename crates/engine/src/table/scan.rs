@@ -22,7 +22,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::stream;
 use highwater_model::{ColumnId, TableId};
-use highwater_store::{Scan, ScanUnit, TableData};
+use highwater_store::{ScanUnit, TableData};
 use parking_lot::Mutex;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -79,9 +79,7 @@ impl Wanted {
     ///
     /// * `filters` – its filters, without parameters.
     fn bind(&self, data: &Arc<TableData>, filters: &[Expr]) -> Result<Bound> {
-        let (times, equals) = self.table.wanted(filters);
-        let scan = Scan { columns: self.columns.clone(), row_ids: self.row_ids, times, equals };
-        let units = data.scan(&self.table.table, scan);
+        let units = data.scan(&self.table.table, self.table.scan_of(self.columns.clone(), self.row_ids, filters));
         let predicate = conjunction(filters.to_vec());
         let context = PhysicalPlanningContext::default();
         let predicate = predicate.map(|expr| create_physical_expr(&expr, &self.read, &self.props, &context));
