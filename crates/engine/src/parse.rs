@@ -10,24 +10,30 @@
 //! * `CHECK CONTINUOUS AGGREGATE …`
 //! * `COPY …` in all its forms, `CREATE EXTENSION … CASCADE`, `VACUUM`, `TABLE t`
 
+mod aggregate;
 mod copy;
+mod cursor;
 mod like;
 mod position;
 mod refused;
+mod token;
 mod with;
 
+pub use aggregate::{AddedOutput, AlterView, CreateMaterializedView};
 pub use copy::{CopySource, CopyStatement};
 pub use like::{Like, Part};
 pub use position::located;
 
-use crate::cursor::{Declare, Direction, Fetch};
+use token::{cast_to_digits, continued_strings, limit_by_fetch, order_sequence_options, split_sign};
+
+use crate::cursor::{Declare, Fetch};
 use crate::define::Alter;
 use crate::{Error, Result};
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName, ObjectNamePart, Query};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 /// One statement.
 #[derive(Clone, Debug)]
@@ -101,25 +107,6 @@ pub enum Statement {
 /// Options in parentheses: lower-case dotted name, and value if one was given.
 pub type Options = Vec<(String, Option<String>)>;
 
-/// CREATE MATERIALIZED VIEW.
-#[derive(Clone, Debug)]
-pub struct CreateMaterializedView {
-    /// Its name.
-    pub name: ObjectName,
-    /// Whether it may be there already, and stays as it is.
-    pub if_not_exists: bool,
-    /// Whether it may be there already, and gets this definition.
-    pub or_replace: bool,
-    /// Names for its columns, if given.
-    pub columns: Vec<Ident>,
-    /// WITH (…).
-    pub options: Options,
-    /// Its query.
-    pub query: Box<Query>,
-    /// Whether it is filled at once.
-    pub with_data: bool,
-}
-
 /// ALTER INDEX or ALTER VIEW.
 #[derive(Clone, Debug)]
 pub struct AlterNamed {
@@ -131,43 +118,6 @@ pub struct AlterNamed {
     pub if_exists: bool,
     /// Its new name; `None` where there is only another owner, which is nothing to do.
     pub rename: Option<Ident>,
-}
-
-/// What ALTER MATERIALIZED VIEW can do.
-#[derive(Clone, Debug)]
-pub enum AlterView {
-    /// SET (…)
-    Set(Options),
-    /// RENAME TO
-    Rename(Ident),
-    /// RENAME COLUMN … TO …
-    RenameColumn(Ident, Ident),
-    /// ADD COLUMN … GENERATED ALWAYS AS (…) STORED
-    AddColumn(Box<AddedOutput>),
-    /// DROP COLUMN
-    DropColumn {
-        /// Its name.
-        name: Ident,
-        /// Whether it is no error when there is none.
-        if_exists: bool,
-    },
-    /// SET SCHEMA
-    SetSchema(Ident),
-    /// OWNER TO
-    Owner,
-}
-
-/// A column that is added to a continuous aggregate.
-#[derive(Clone, Debug)]
-pub struct AddedOutput {
-    /// Its name.
-    pub name: Ident,
-    /// Whether it may be there already.
-    pub if_not_exists: bool,
-    /// Its type.
-    pub data_type: ast::DataType,
-    /// What it is.
-    pub value: ast::Expr,
 }
 
 /// Splits text into the texts of its statements, leaving out empty ones.
@@ -253,28 +203,6 @@ pub fn parse(sql: &str) -> Result<Statement> {
     read.map_err(|e| refused::explained(&words, e))
 }
 
-/// Strings with a new line between them are one, as in SQL.
-fn continued_strings(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        if let Token::SingleQuotedString(more) = &token.token {
-            let space = joined.iter().rev().take_while(|t| matches!(t.token, Token::Whitespace(_)));
-            let breaks = space.clone().any(|t| t.token == Token::Whitespace(Whitespace::Newline));
-            let before = joined.len() - space.count();
-            if let Some(TokenWithSpan { token: Token::SingleQuotedString(text), span }) =
-                joined[..before].last_mut().filter(|_| breaks)
-            {
-                text.push_str(more);
-                span.end = token.span.end;
-                joined.truncate(before);
-                continue;
-            }
-        }
-        joined.push(token);
-    }
-    joined
-}
-
 /// Reads a query on its own, such as the stored definition of an aggregate.
 pub fn parse_query(sql: &str) -> Result<Box<Query>> {
     match parse(sql)? {
@@ -331,129 +259,6 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
         .tokenize_with_location()
         .map_err(|e| Error::syntax(e.message.to_lowercase()).at(lines.characters(e.location)))?;
     Ok(tokens.into_iter().flat_map(split_sign).collect())
-}
-
-/// `->-1` is `-> -1`: an operator ends with a sign only if it has a character that those of arithmetic have not.
-fn split_sign(token: TokenWithSpan) -> Vec<TokenWithSpan> {
-    let operator = match &token.token {
-        Token::CustomBinaryOperator(operator) => operator.as_str(),
-        _ => return vec![token],
-    };
-    let parts = match operator {
-        "->-" => [Token::Arrow, Token::Minus],
-        "->>-" => [Token::LongArrow, Token::Minus],
-        _ => return vec![token],
-    };
-    parts.into_iter().map(|part| TokenWithSpan::new(part, token.span)).collect()
-}
-
-/// Brings the options of sequences into the order in which sqlparser reads them; PostgreSQL takes any.
-fn order_sequence_options(tokens: &mut [TokenWithSpan]) {
-    let word = |token: &TokenWithSpan| match &token.token {
-        Token::Word(w) if w.quote_style.is_none() => w.value.to_uppercase(),
-        _ => String::new(),
-    };
-    let begins = |i: usize| word(&tokens[i]);
-    let mut parts = Vec::new();
-    if tokens.len() > 3 && begins(0) == "CREATE" && (1..3).any(|i| begins(i) == "SEQUENCE") {
-        let first =
-            (3..tokens.len()).find(|i| option_rank(&begins(*i), &begins((*i + 1).min(tokens.len() - 1))).is_some());
-        parts.extend(first.map(|first| (first, tokens.len())));
-    }
-    for i in 2..tokens.len() {
-        if tokens[i].token == Token::LParen && begins(i - 1) == "IDENTITY" {
-            let end = (i..tokens.len()).find(|j| tokens[*j].token == Token::RParen);
-            parts.extend(end.map(|end| (i + 1, end)));
-        }
-    }
-    for (start, end) in parts {
-        let mut options: Vec<(u8, Vec<TokenWithSpan>)> = Vec::new();
-        let mut after_no = false;
-        for i in start..end {
-            let next = if i + 1 < end { word(&tokens[i + 1]) } else { String::new() };
-            match option_rank(&word(&tokens[i]), &next) {
-                Some(rank) if !after_no => options.push((rank, vec![tokens[i].clone()])),
-                _ => match options.last_mut() {
-                    Some((_, option)) => option.push(tokens[i].clone()),
-                    None => return,
-                },
-            }
-            after_no = word(&tokens[i]) == "NO";
-        }
-        options.sort_by_key(|(rank, _)| *rank);
-        let ordered: Vec<TokenWithSpan> = options.into_iter().flat_map(|(_, option)| option).collect();
-        tokens[start..end].clone_from_slice(&ordered);
-    }
-}
-
-/// `FETCH FIRST (…) ROWS ONLY`, with an expression in parentheses, as the `LIMIT (…)` that it is.
-fn limit_by_fetch(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |tokens: &[TokenWithSpan], i: usize, words: &[&str]| {
-        matches!(tokens.get(i), Some(TokenWithSpan { token: Token::Word(w), .. })
-            if w.quote_style.is_none() && words.iter().any(|word| w.value.eq_ignore_ascii_case(word)))
-    };
-    let mut at = 1;
-    while at + 2 < tokens.len() {
-        at += 1;
-        if !is(tokens, at - 1, &["FETCH"])
-            || !is(tokens, at, &["FIRST", "NEXT"])
-            || tokens[at + 1].token != Token::LParen
-        {
-            continue;
-        }
-        let mut depth = 0;
-        let end = (at + 1..tokens.len()).find(|i| {
-            match tokens[*i].token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth -= 1,
-                _ => {}
-            }
-            depth == 0
-        });
-        let Some(end) = end else { return };
-        if is(tokens, end + 1, &["ROW", "ROWS"]) && is(tokens, end + 2, &["ONLY"]) {
-            tokens.drain(end + 1..end + 3);
-            tokens.remove(at);
-            tokens[at - 1].token = Token::make_keyword("LIMIT");
-        }
-    }
-}
-
-/// `interval(2) '…'`, which sqlparser does not read, as `'…'::interval(2)`.
-fn cast_to_digits(tokens: &mut Vec<TokenWithSpan>) {
-    let mut at = 0;
-    while at + 4 < tokens.len() {
-        if let [word, open, digits, close, text] = &tokens[at..at + 5]
-            && matches!(&word.token, Token::Word(w) if w.keyword == Keyword::INTERVAL)
-            && matches!(
-                (&open.token, &digits.token, &close.token, &text.token),
-                (Token::LParen, Token::Number(..), Token::RParen, Token::SingleQuotedString(_))
-            )
-        {
-            let cast = TokenWithSpan::new(Token::DoubleColon, text.span);
-            tokens[at..at + 5].rotate_right(1);
-            tokens.insert(at + 1, cast);
-        }
-        at += 1;
-    }
-}
-
-/// Where an option of a sequence that begins with these words has to stand; `None` when none does.
-fn option_rank(word: &str, next: &str) -> Option<u8> {
-    let of = |word: &str| {
-        Some(match word {
-            "AS" => 0,
-            "INCREMENT" => 1,
-            "MINVALUE" => 2,
-            "MAXVALUE" => 3,
-            "START" => 4,
-            "CACHE" => 5,
-            "CYCLE" => 6,
-            "OWNED" => 7,
-            _ => return None,
-        })
-    };
-    if word == "NO" { of(next) } else { of(word) }
 }
 
 /// Where lines begin, to turn tokenizer locations (line and column in characters) into offsets.
@@ -622,209 +427,6 @@ impl Reader<'_> {
                 self.parser.prev_token();
                 self.expected("a value")
             }
-        }
-    }
-
-    fn create_materialized_view(&mut self) -> Result<Statement> {
-        self.expect("CREATE")?;
-        let or_replace = self.words(&["OR", "REPLACE"]);
-        self.words(&["MATERIALIZED", "VIEW"]);
-        let if_not_exists = !or_replace && self.words(&["IF", "NOT", "EXISTS"]);
-        let name = self.name()?;
-        let columns = match self.parser.peek_token().token {
-            Token::LParen => {
-                self.parser.next_token();
-                let columns = self.parser.parse_comma_separated(Parser::parse_identifier);
-                let columns = self.wrap(columns)?;
-                if !self.token(&Token::RParen) {
-                    return self.expected(")");
-                }
-                columns
-            }
-            _ => Vec::new(),
-        };
-        let options = if self.word("WITH") { self.options()? } else { Vec::new() };
-        self.expect("AS")?;
-        let query = self.parser.parse_query();
-        let query = self.wrap(query)?;
-        let with_data = if self.words(&["WITH", "NO", "DATA"]) {
-            false
-        } else {
-            self.words(&["WITH", "DATA"]);
-            true
-        };
-        self.finish()?;
-        Ok(Statement::CreateMaterializedView(Box::new(CreateMaterializedView {
-            name,
-            if_not_exists,
-            or_replace,
-            columns,
-            options,
-            query,
-            with_data,
-        })))
-    }
-
-    fn alter_materialized_view(&mut self) -> Result<Statement> {
-        self.words(&["ALTER", "MATERIALIZED", "VIEW"]);
-        let if_exists = self.words(&["IF", "EXISTS"]);
-        let name = self.name()?;
-        let action = if self.words(&["SET", "SCHEMA"]) {
-            AlterView::SetSchema(self.identifier()?)
-        } else if self.word("SET") {
-            AlterView::Set(self.options()?)
-        } else if self.words(&["RENAME", "TO"]) {
-            AlterView::Rename(self.identifier()?)
-        } else if self.words(&["RENAME", "COLUMN"]) {
-            let from = self.identifier()?;
-            self.expect("TO")?;
-            AlterView::RenameColumn(from, self.identifier()?)
-        } else if self.word("ADD") {
-            self.add_output()?
-        } else if self.word("DROP") {
-            self.word("COLUMN");
-            let if_exists = self.words(&["IF", "EXISTS"]);
-            let name = self.identifier()?;
-            self.word("RESTRICT");
-            AlterView::DropColumn { name, if_exists }
-        } else if self.words(&["OWNER", "TO"]) {
-            self.identifier()?;
-            AlterView::Owner
-        } else {
-            return self.expected("SET, RENAME, ADD, DROP or OWNER TO");
-        };
-        self.finish()?;
-        Ok(Statement::AlterMaterializedView { name, if_exists, action })
-    }
-
-    /// `[COLUMN] [IF NOT EXISTS] name type GENERATED ALWAYS AS (value) STORED`
-    fn add_output(&mut self) -> Result<AlterView> {
-        self.word("COLUMN");
-        let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
-        let name = self.identifier()?;
-        let data_type = self.parser.parse_data_type();
-        let data_type = self.wrap(data_type)?;
-        if !self.words(&["GENERATED", "ALWAYS", "AS"]) {
-            return self.expected("GENERATED ALWAYS AS (…) STORED");
-        }
-        if !self.token(&Token::LParen) {
-            return self.expected("(");
-        }
-        let value = self.expr()?;
-        if !self.token(&Token::RParen) {
-            return self.expected(")");
-        }
-        self.expect("STORED")?;
-        Ok(AlterView::AddColumn(Box::new(AddedOutput { name, if_not_exists, data_type, value })))
-    }
-
-    fn refresh_materialized_view(&mut self) -> Result<Statement> {
-        self.words(&["REFRESH", "MATERIALIZED", "VIEW"]);
-        self.word("CONCURRENTLY");
-        let name = self.name()?;
-        self.words(&["WITH", "DATA"]);
-        self.finish()?;
-        Ok(Statement::RefreshMaterializedView(name))
-    }
-
-    /// `EXPLAIN REFRESH [MATERIALIZED VIEW | CONTINUOUS AGGREGATE] name`
-    fn explain_refresh(&mut self) -> Result<Statement> {
-        self.words(&["EXPLAIN", "REFRESH"]);
-        if !self.words(&["MATERIALIZED", "VIEW"]) {
-            self.words(&["CONTINUOUS", "AGGREGATE"]);
-        }
-        let name = self.name()?;
-        self.finish()?;
-        let name = ast::Expr::value(ast::Value::SingleQuotedString(name.to_string()));
-        Ok(Statement::ExplainRefresh(vec![ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(name))]))
-    }
-
-    /// `EXPLAIN CALL refresh_continuous_aggregate(…)`
-    fn explain_call(&mut self) -> Result<Statement> {
-        self.word("EXPLAIN");
-        match self.statement()? {
-            ast::Statement::Call(ast::Function { args: ast::FunctionArguments::List(list), .. }) => {
-                Ok(Statement::ExplainRefresh(list.args))
-            }
-            other => Err(Error::syntax(format!("{other} cannot be explained"))),
-        }
-    }
-
-    /// `CHECK CONTINUOUS AGGREGATE name [REPAIR]`
-    fn check_aggregate(&mut self) -> Result<Statement> {
-        self.words(&["CHECK", "CONTINUOUS", "AGGREGATE"]);
-        let name = self.name()?;
-        let repair = self.word("REPAIR");
-        self.finish()?;
-        Ok(Statement::CheckAggregate { name, repair })
-    }
-
-    fn declare(&mut self) -> Result<Statement> {
-        self.expect("DECLARE")?;
-        let name = ident(&self.identifier()?);
-        loop {
-            if self.word("BINARY") {
-                return Err(Error::unsupported("binary cursors are not supported")
-                    .hint("Ask for the binary format in the extended protocol."));
-            }
-            if self.words(&["NO", "SCROLL"]) || self.word("INSENSITIVE") || self.word("ASENSITIVE") {
-                continue;
-            }
-            if self.word("SCROLL") {
-                return Err(Error::unsupported("cursors that scroll back are not supported")
-                    .hint("Declare it without SCROLL, and read it forward."));
-            }
-            break;
-        }
-        self.expect("CURSOR")?;
-        let hold = self.words(&["WITH", "HOLD"]);
-        self.words(&["WITHOUT", "HOLD"]);
-        self.expect("FOR")?;
-        let query = self.parser.parse_query();
-        let query = self.wrap(query)?;
-        self.finish()?;
-        Ok(Statement::Declare(Declare { name, hold, query }))
-    }
-
-    fn fetch(&mut self) -> Result<Statement> {
-        let moves = self.word("MOVE");
-        if !moves {
-            self.expect("FETCH")?;
-        }
-        let direction = match () {
-            () if self.word("NEXT") => Direction::Rows(1),
-            () if self.word("FIRST") => Direction::Absolute(1),
-            () if self.word("PRIOR") || self.word("LAST") => Direction::Backward,
-            () if self.word("ALL") => Direction::All,
-            () if self.word("ABSOLUTE") => Direction::Absolute(self.whole_number()?.unwrap_or(1)),
-            () if self.word("RELATIVE") => Direction::Relative(self.whole_number()?.unwrap_or(1)),
-            () if self.word("FORWARD") => match (self.word("ALL"), self.whole_number()?) {
-                (true, _) => Direction::All,
-                (false, number) => Direction::Rows(number.unwrap_or(1)),
-            },
-            () if self.word("BACKWARD") => {
-                let _ = (self.word("ALL"), self.whole_number()?);
-                Direction::Backward
-            }
-            () => Direction::Rows(self.whole_number()?.unwrap_or(1)),
-        };
-        let _ = self.word("FROM") || self.word("IN");
-        let name = ident(&self.identifier()?);
-        self.finish()?;
-        Ok(Statement::Fetch(Fetch { name, moves, direction }))
-    }
-
-    /// The next token, if it is a whole number with or without a sign.
-    fn whole_number(&mut self) -> Result<Option<i64>> {
-        let negative = self.token(&Token::Minus);
-        match self.parser.peek_token().token {
-            Token::Number(digits, _) => {
-                let Ok(number) = digits.parse::<i64>() else { return self.expected("a whole number") };
-                self.parser.next_token();
-                Ok(Some(if negative { -number } else { number }))
-            }
-            _ if negative => self.expected("a number"),
-            _ => Ok(None),
         }
     }
 
