@@ -29,6 +29,7 @@ mod meaning;
 mod merged;
 mod names;
 mod operator;
+mod own_alias;
 mod parse;
 mod procedure;
 mod query;

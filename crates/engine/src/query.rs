@@ -22,8 +22,8 @@ use crate::table::StoreTable;
 use crate::temporary::is_temporary;
 use crate::work::parameter;
 use crate::{
-    Error, Result, convert, gapfill, information, lateral, meaning, merged, names, parse, realtime, rollup, types,
-    whole_row,
+    Error, Result, convert, gapfill, information, lateral, meaning, merged, names, own_alias, parse, realtime, rollup,
+    types, whole_row,
 };
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -325,6 +325,24 @@ impl Planner {
     }
 
     fn plan(&self, query: &ast::Query, parameters: &[Option<DataType>], settle: bool) -> Result<LogicalPlan> {
+        let mut planned = self.plan_as_written(query, parameters, settle);
+        let mut resolved = None;
+        // An alias stands for an expression of items before it, so this comes to an end.
+        while let Err(error) = &planned
+            && let Some(next) = own_alias::resolved(resolved.as_ref().unwrap_or(query), error)
+        {
+            planned = self.plan_as_written(&next, parameters, settle);
+            resolved = Some(next);
+        }
+        planned
+    }
+
+    fn plan_as_written(
+        &self,
+        query: &ast::Query,
+        parameters: &[Option<DataType>],
+        settle: bool,
+    ) -> Result<LogicalPlan> {
         refuse(query)?;
         let mut query = query.clone();
         // Named first: what is rewritten would be named after something else.
