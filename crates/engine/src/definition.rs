@@ -22,7 +22,7 @@ pub use inputs::{Inputs, Origin, origin};
 pub use state::{Sameness, bare};
 
 use crate::query::Planner;
-use crate::{Error, Result, parse, rollup};
+use crate::{Error, Result, names, parse, rollup};
 use arrow::datatypes::{DataType, Field, Fields, IntervalMonthDayNano, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue, TableReference};
@@ -579,7 +579,7 @@ impl Definition {
         let columns = self.layout()?;
         let mut names = BTreeSet::new();
         for column in &columns {
-            if !names.insert(column.name.split('\u{1}').next().unwrap_or_default()) {
+            if !names.insert(names::shown(&column.name)) {
                 return Err(repeated(&column.name));
             }
         }
@@ -610,7 +610,7 @@ impl Definition {
         let mut names = BTreeSet::new();
         let mut all = Vec::new();
         for shown in windows.shown() {
-            if !names.insert(shown.name.split('\u{1}').next().unwrap_or_default()) {
+            if !names.insert(names::shown(&shown.name)) {
                 return Err(repeated(&shown.name));
             }
             all.push((shown.name.clone(), shown.column_type.clone(), shown.kept));
@@ -681,8 +681,7 @@ impl Definition {
 }
 
 fn repeated(name: &str) -> Error {
-    let name = name.split('\u{1}').next().unwrap_or_default();
-    Error::new("42701", format!("column \"{name}\" specified more than once"))
+    Error::new("42701", format!("column \"{}\" specified more than once", names::shown(name)))
 }
 
 fn cannot_keep(name: &str, arrow: &DataType) -> Error {

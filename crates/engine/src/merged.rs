@@ -3,6 +3,7 @@
 //! DataFusion knows that in all clauses but WHERE, where it is given the column of the first table: a left and an inner
 //! join give the same value for both.
 
+use crate::names;
 use crate::parse::ident;
 use crate::whole_row::{Known, Rows};
 use datafusion::sql::sqlparser::ast::{
@@ -30,9 +31,12 @@ impl<F: Fn(&[String]) -> Option<Vec<String>>> VisitorMut for Selects<F> {
             return ControlFlow::Continue(());
         }
         let known = self.0.tables(select);
-        let merged = select.from.iter().flat_map(|from| merged(from, &known)).collect();
-        let mut names = Names { merged, depth: 0 };
-        select.selection.visit(&mut names)
+        let merged: HashMap<String, Ident> = select.from.iter().flat_map(|from| merged(from, &known)).collect();
+        names::replace_columns(&mut select.selection, &|name| {
+            let table = merged.get(&ident(name))?;
+            Some(Expr::CompoundIdentifier(vec![table.clone(), name.clone()]))
+        });
+        ControlFlow::Continue(())
     }
 }
 
@@ -68,34 +72,4 @@ fn merged(from: &TableWithJoins, known: &[Known]) -> Vec<(String, Ident)> {
     let table_of =
         |name: &String| known.iter().find(|(_, columns)| columns.contains(name)).map(|(table, _)| table.clone());
     names.into_iter().filter_map(|name| Some((name.clone(), table_of(&name)?))).collect()
-}
-
-/// Names the tables of columns in an expression, but not in its subqueries.
-struct Names {
-    merged: HashMap<String, Ident>,
-    depth: usize,
-}
-
-impl VisitorMut for Names {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Identifier(name) = expr
-            && self.depth == 0
-            && let Some(table) = self.merged.get(&ident(name))
-        {
-            *expr = Expr::CompoundIdentifier(vec![table.clone(), name.clone()]);
-        }
-        ControlFlow::Continue(())
-    }
 }

@@ -28,18 +28,58 @@ pub fn repeated(name: &str, n: usize) -> String {
     format!("{name}{MARK}{n}")
 }
 
+/// A name as the client sees it.
+pub fn shown(name: &str) -> &str {
+    name.split(MARK).next().unwrap_or_default()
+}
+
 /// The columns of a result as the client sees them.
 pub fn displayed(schema: &SchemaRef) -> SchemaRef {
     let marked = schema.fields().iter().any(|f| f.name().contains(MARK));
     if !marked {
         return schema.clone();
     }
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|f| f.as_ref().clone().with_name(f.name().split(MARK).next().unwrap_or_default()))
-        .collect();
+    let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone().with_name(shown(f.name()))).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// Replaces columns that are named without their table, but not in subqueries; gives whether there was one.
+pub fn replace_columns(part: &mut impl VisitMut, by: &dyn Fn(&Ident) -> Option<Expr>) -> bool {
+    let mut columns = Columns { by, depth: 0, found: false };
+    let _ = VisitMut::visit(part, &mut columns);
+    columns.found
+}
+
+struct Columns<'a> {
+    by: &'a dyn Fn(&Ident) -> Option<Expr>,
+    /// How many subqueries around it there are.
+    depth: usize,
+    found: bool,
+}
+
+impl VisitorMut for Columns<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(name) = expr
+            && self.depth == 0
+            && let Some(other) = (self.by)(name)
+        {
+            *expr = other;
+            self.found = true;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 struct Namer;

@@ -3,8 +3,8 @@
 //! PostgreSQL refuses it. Here it stands for its expression where no column has that name, which is known when a query
 //! could not be planned for want of such a column.
 
-use crate::Error;
 use crate::parse::ident;
+use crate::{Error, names};
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
 
@@ -54,38 +54,8 @@ impl VisitorMut for Resolving<'_> {
 impl Resolving<'_> {
     /// Puts an expression wherever a part of a query uses the name, and tells whether it does.
     fn uses(&self, part: &mut impl VisitMut, stands_for: &Expr) -> bool {
-        let mut uses = Uses { name: self.missing, stands_for, depth: 0, found: false };
-        let _ = VisitMut::visit(part, &mut uses);
-        uses.found
-    }
-}
-
-/// Puts an expression wherever a name is used, but not in subqueries.
-struct Uses<'a> {
-    name: &'a str,
-    stands_for: &'a Expr,
-    depth: usize,
-    found: bool,
-}
-
-impl VisitorMut for Uses<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0 && matches!(expr, Expr::Identifier(name) if ident(name) == self.name) {
-            *expr = Expr::Nested(Box::new(self.stands_for.clone()));
-            self.found = true;
-        }
-        ControlFlow::Continue(())
+        names::replace_columns(part, &|name| {
+            (ident(name) == self.missing).then(|| Expr::Nested(Box::new(stands_for.clone())))
+        })
     }
 }

@@ -464,11 +464,10 @@ impl Planner {
 
     /// The configuration to make a plan physical with.
     fn state_for(&self, plan: &LogicalPlan) -> SessionState {
-        let mut state = self.state().clone();
-        if scanned_rows(plan) < PARALLEL_ROWS {
-            state.config_mut().options_mut().execution.target_partitions = 1;
+        match scanned_rows(plan) < PARALLEL_ROWS {
+            true => self.engine.narrow_state(&self.settings, self.times),
+            false => self.state().clone(),
         }
-        state
     }
 
     /// Runs a physical plan.

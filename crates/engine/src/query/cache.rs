@@ -15,7 +15,6 @@
 //! few rows, which is found out when its scans know which parts of their tables they read.
 
 use super::{PARALLEL_ROWS, Planner, is_straight, let_others_in, scanned_rows};
-use crate::information::apply::is_subquery;
 use crate::operator::arithmetic::Operator;
 use crate::realtime;
 use crate::table::{ScanExec, StoreTable};
@@ -333,7 +332,7 @@ fn is_reusable(plan: &LogicalPlan) -> DfResult<bool> {
         let is_scan = matches!(node, LogicalPlan::TableScan(_));
         let mut fixed = matches!(node, LogicalPlan::RecursiveQuery(_) | LogicalPlan::Extension(_));
         node.apply_expressions(|expr| {
-            fixed |= (!is_scan && has_placeholder(expr)?) || expr.exists(|e| Ok(tells_time(e) || is_subquery(e)))?;
+            fixed |= (!is_scan && has_placeholder(expr)?) || expr.exists(|e| Ok(tells_time(e)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(fixed)
