@@ -133,7 +133,7 @@ impl Loading {
                 }
             };
             self.rows += batch.num_rows() as u64;
-            self.gathered.push(batch);
+            self.gathered.push(batch)?;
         }
         Ok(())
     }

@@ -322,7 +322,7 @@ pub async fn insert(work: &mut Work, insert: &ast::Insert, parameters: &[ScalarV
         let next = rows.next().await.transpose()?;
         let ended = next.is_none();
         if let Some(batch) = next {
-            gathered.push(batch);
+            gathered.push(batch)?;
         }
         if let Some(batch) = gathered.take(ended)? {
             let batch = match &conflict {
@@ -384,13 +384,17 @@ pub struct Gathered {
 }
 
 /// Enough that the transaction writes them to segments at once.
-const GATHERED_BYTES: usize = 64 << 20;
+const GATHERED_BYTES: usize = 32 << 20;
 
 impl Gathered {
     /// Adds a batch.
-    pub fn push(&mut self, batch: RecordBatch) {
-        self.bytes += batch.get_array_memory_size();
+    pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        // Batches may be slices of the same memory.
+        for column in batch.columns() {
+            self.bytes += column.to_data().get_slice_memory_size()?;
+        }
         self.batches.push(batch);
+        Ok(())
     }
 
     /// All of them in one, when there is enough or `now`.
@@ -417,7 +421,7 @@ pub async fn insert_all(transaction: &mut Transaction, table: &Arc<Table>, mut r
         let ended = next.is_none();
         if let Some(batch) = next {
             count += batch.num_rows() as u64;
-            gathered.push(RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?);
+            gathered.push(RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?)?;
         }
         if let Some(batch) = gathered.take(ended)? {
             tokio::task::block_in_place(|| transaction.insert(table, batch))?;

@@ -25,7 +25,6 @@ use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams}
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
 use highwater_model::CaggId;
 use highwater_store::schema::{arrow_type, column_type};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One state, which several calls may share.
@@ -149,6 +148,86 @@ impl Source {
             _ => false,
         }
     }
+
+    /// Whether the other is of the same values of the same rows, though perhaps of fewer components.
+    fn is_of_the_rows_of(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::Count(call), Source::Count(call2))
+            | (Source::Chosen(call), Source::Chosen(call2))
+            | (Source::Fold(call, _), Source::Fold(call2, _)) => call == call2,
+            (Source::Collect(call), Source::Collect(call2)) => collect::keep_the_same(call, call2),
+            (
+                Source::Stats { argument, filter, data_type, .. },
+                Source::Stats { argument: argument2, filter: filter2, data_type: data_type2, .. },
+            ) => argument == argument2 && filter == filter2 && data_type == data_type2,
+            (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
+                arguments == arguments2 && filter == filter2
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a state of this, as it is, serves the other as well.
+    pub fn serves(&self, other: &Source) -> bool {
+        let has_all = match (self, other) {
+            (Source::Stats { needs, .. }, Source::Stats { needs: needed, .. }) => needs.or(*needed) == *needs,
+            _ => true,
+        };
+        has_all && self.is_of_the_rows_of(other)
+    }
+
+    /// Whether its value is the same in whatever order states are merged.
+    pub fn is_exact(&self) -> bool {
+        let Source::Collect(call) = self else { return true };
+        match call.func.name() {
+            "percentile_cont" | "percentile_disc" | "median" | "mode" => true,
+            "count" | "sum" | "avg" | "min" | "max" => call.params.distinct,
+            _ => false,
+        }
+    }
+
+    /// The expressions over rows that it is of.
+    pub fn arguments(&self) -> Vec<&Expr> {
+        match self {
+            Source::Stats { argument, filter, .. } => [argument].into_iter().chain(filter.as_deref()).collect(),
+            Source::Pair { arguments, filter } => arguments.iter().chain(filter.as_deref()).collect(),
+            Source::Count(call) | Source::Chosen(call) | Source::Fold(call, _) | Source::Collect(call) => {
+                let AggregateFunctionParams { args, filter, order_by, .. } = &call.params;
+                args.iter().chain(filter.as_deref()).chain(order_by.iter().map(|sort| &sort.expr)).collect()
+            }
+        }
+    }
+
+    /// The same of other rows; `None` where an expression has none.
+    pub fn map(&self, of: &impl Fn(&Expr) -> Result<Option<Expr>>) -> Result<Option<Source>> {
+        let mapped = |call: &AggregateFunction| match of(&Expr::AggregateFunction(call.clone()))? {
+            Some(Expr::AggregateFunction(call)) => Ok::<_, Error>(Some(call)),
+            _ => Ok(None),
+        };
+        let of_filter = |filter: &Option<Box<Expr>>| match filter {
+            None => Ok::<_, Error>(Some(None)),
+            Some(filter) => Ok(of(filter)?.map(|filter| Some(Box::new(filter)))),
+        };
+        Ok(match self {
+            Source::Count(call) => mapped(call)?.map(Source::Count),
+            Source::Chosen(call) => mapped(call)?.map(Source::Chosen),
+            Source::Collect(call) => mapped(call)?.map(Source::Collect),
+            Source::Fold(call, merge) => mapped(call)?.map(|call| Source::Fold(call, merge.clone())),
+            Source::Stats { argument, filter, needs, data_type } => {
+                let (needs, data_type) = (*needs, data_type.clone());
+                of(argument)?.zip(of_filter(filter)?).map(|(argument, filter)| Source::Stats {
+                    argument,
+                    filter,
+                    needs,
+                    data_type,
+                })
+            }
+            Source::Pair { arguments, filter } => {
+                let arguments = arguments.iter().map(of).collect::<Result<Option<Vec<Expr>>>>()?;
+                arguments.zip(of_filter(filter)?).map(|(arguments, filter)| Source::Pair { arguments, filter })
+            }
+        })
+    }
 }
 
 impl State {
@@ -156,25 +235,11 @@ impl State {
     pub fn is_of_the_rows_of(&self, other: &State) -> bool {
         // Which number a state of the parent has may have changed; what it is of tells which it is.
         let merges = |state: &State| state.merges.as_ref().map(|merges| (merges.cagg, merges.filter.clone()));
-        merges(self) == merges(other)
-            && match (&self.source, &other.source) {
-                (Source::Count(call), Source::Count(call2))
-                | (Source::Chosen(call), Source::Chosen(call2))
-                | (Source::Fold(call, _), Source::Fold(call2, _)) => call == call2,
-                (Source::Collect(call), Source::Collect(call2)) => collect::keep_the_same(call, call2),
-                (
-                    Source::Stats { argument, filter, data_type, .. },
-                    Source::Stats { argument: argument2, filter: filter2, data_type: data_type2, .. },
-                ) => argument == argument2 && filter == filter2 && data_type == data_type2,
-                (Source::Pair { arguments, filter }, Source::Pair { arguments: arguments2, filter: filter2 }) => {
-                    arguments == arguments2 && filter == filter2
-                }
-                _ => false,
-            }
+        merges(self) == merges(other) && self.source.is_of_the_rows_of(&other.source)
     }
 
-    /// The columns that a call of this state is finished from.
-    pub fn needed_by(&self, call: &AggregateFunction) -> BTreeSet<String> {
+    /// The columns that a call of this state is finished from, in order.
+    pub fn needed_by(&self, call: &AggregateFunction) -> Vec<String> {
         let needed = match (&self.source, stats::Kind::of(call.func.name())) {
             (Source::Stats { data_type, .. }, Some(kind)) => stats::components(data_type, kind.needs()),
             _ => None,
@@ -360,10 +425,13 @@ impl State {
         let first = || columns[0].clone();
         Ok(match &self.source {
             Source::Count(_) => coalesce(vec![first(), Expr::Literal(ScalarValue::Int64(Some(0)), None)]),
-            Source::Stats { needs, data_type, .. } => {
+            Source::Stats { data_type, .. } => {
                 let kind = stats::Kind::of(call.func.name()).expect("calls with this state have a kind");
-                let finish = stats::final_function(data_type, *needs, kind).expect("the state was made for this type");
-                finish.call(columns)
+                let mut needed: Vec<Expr> = self.needed_by(call).into_iter().map(bare).collect();
+                match stats::finish(data_type, kind).expect("the state was made for this type") {
+                    stats::Final::Function(finish) => finish.call(needed),
+                    stats::Final::Component => needed.pop().expect("a state has components"),
+                }
             }
             Source::Pair { .. } => {
                 pair::final_function(Pair::of(call.func.name()).expect("calls with this state are of pairs"))

@@ -148,9 +148,22 @@ pub fn merge_function(data_type: &DataType, needs: Needs) -> Option<Arc<Aggregat
     Some(StatsFunction::aggregate("stats_merge", &[], Mode::Merge(numbers), needs))
 }
 
-/// The function that finishes components over a column of this type, taken one by one.
-pub fn final_function(data_type: &DataType, needs: Needs, kind: Kind) -> Option<Arc<ScalarUDF>> {
+/// How a value is finished from the components that it needs.
+pub enum Final {
+    /// It is the last of them.
+    Component,
+    /// By a function of them.
+    Function(Arc<ScalarUDF>),
+}
+
+/// How a value is finished from its components over a column of this type.
+pub fn finish(data_type: &DataType, kind: Kind) -> Option<Final> {
     let numbers = Numbers::of(data_type)?;
+    let is_kept = matches!(kind, Kind::Sum | Kind::Min | Kind::Max);
+    if is_kept && numbers.components(kind.needs()).last().is_some_and(|(_, kept)| *kept == numbers.finished_type(kind))
+    {
+        return Some(Final::Component);
+    }
     let signature = Signature::new(TypeSignature::UserDefined, Volatility::Immutable);
-    Some(Arc::new(ScalarUDF::new_from_impl(FinalFunction { numbers, needs, kind, signature })))
+    Some(Final::Function(Arc::new(ScalarUDF::new_from_impl(FinalFunction { numbers, kind, signature }))))
 }

@@ -301,11 +301,10 @@ impl Accumulator for OneGroup {
     }
 }
 
-/// Components to a finished value.
+/// The components that a value needs, to the value.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FinalFunction {
     pub numbers: Numbers,
-    pub needs: Needs,
     pub kind: Kind,
     pub signature: Signature,
 }
@@ -329,7 +328,7 @@ impl ScalarUDFImpl for FinalFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let stats = Stats::of_components(self.numbers, self.needs, &arrays)?;
+        let stats = Stats::of_components(self.numbers, self.kind.needs(), &arrays)?;
         Ok(ColumnarValue::Array(stats.finish(self.kind)?))
     }
 }

@@ -9,9 +9,9 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array,
     Float64Array, Int16Array, Int32Array, Int64Array,
 };
-use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
-};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int16Type, Int32Type, Int64Type, i256};
 use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
 use highwater_model::Numeric;
@@ -52,7 +52,7 @@ impl Stats {
         let cells = match numbers {
             Numbers::AnyNumeric => Cells::Any(any_cells(arrays, needs)?),
             numbers if numbers.is_exact() => Cells::Exact(exact_cells(arrays, numbers, needs)),
-            _ => Cells::Float(float_cells(arrays, numbers, needs)),
+            _ => Cells::Float(float_cells(arrays, numbers, needs)?),
         };
         Ok(Stats { numbers, needs, cells })
     }
@@ -73,16 +73,15 @@ impl Stats {
 
     /// Adds rows to their groups.
     pub fn update(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
-        let squares = self.needs.moments;
+        let Needs { moments, .. } = self.needs;
         match (&mut self.cells, self.numbers) {
-            (Cells::Float(cells), Numbers::Double) => each::<Float64Type>(values, groups, filter, |g, x| {
-                cells[g].add(x);
-                Ok(())
-            }),
-            (Cells::Float(cells), _) => each::<Float32Type>(values, groups, filter, |g, x| {
-                cells[g].add(f64::from(x));
-                Ok(())
-            }),
+            (Cells::Float(cells), _) => {
+                let values = cast(values, &DataType::Float64)?;
+                runs::<Float64Type>(&values, groups, filter, |group, values| {
+                    cells[group].add_all(values, moments);
+                    Ok(())
+                })
+            }
             (Cells::Any(cells), _) => {
                 let numbers = exact::Numbers::of(values)?;
                 let counts = |row: usize| filter.is_none_or(|f| f.is_valid(row) && f.value(row));
@@ -93,16 +92,10 @@ impl Stats {
                 }
                 Ok(())
             }
-            (Cells::Exact(cells), Numbers::SmallInt) => {
-                each::<Int16Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
-            }
-            (Cells::Exact(cells), Numbers::Integer) => {
-                each::<Int32Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
-            }
-            (Cells::Exact(cells), Numbers::BigInt) => {
-                each::<Int64Type>(values, groups, filter, |g, x| cells[g].add(i128::from(x), squares))
-            }
-            (Cells::Exact(cells), _) => each::<Decimal128Type>(values, groups, filter, |g, x| cells[g].add(x, squares)),
+            (Cells::Exact(cells), Numbers::SmallInt) => exacts::<Int16Type>(cells, values, groups, filter, moments),
+            (Cells::Exact(cells), Numbers::Integer) => exacts::<Int32Type>(cells, values, groups, filter, moments),
+            (Cells::Exact(cells), Numbers::BigInt) => exacts::<Int64Type>(cells, values, groups, filter, moments),
+            (Cells::Exact(cells), _) => exacts::<Decimal128Type>(cells, values, groups, filter, moments),
         }
     }
 
@@ -111,7 +104,7 @@ impl Stats {
         let kept = |i: usize| filter.is_none_or(|f| f.is_valid(i) && f.value(i));
         match &mut self.cells {
             Cells::Float(cells) => {
-                let other = float_cells(arrays, self.numbers, self.needs);
+                let other = float_cells(arrays, self.numbers, self.needs)?;
                 for (i, (group, cell)) in groups.iter().zip(&other).enumerate() {
                     if kept(i) {
                         cells[*group].merge(cell);
@@ -216,27 +209,42 @@ impl Stats {
     }
 }
 
-/// Calls `add` with the group and value of each row that counts.
-#[inline]
-fn each<T: ArrowPrimitiveType>(
+/// Calls `add` with the values of rows that count, are of one group and follow one another: where rows are sorted by
+/// series and time, these are all rows of a bucket.
+fn runs<T: ArrowPrimitiveType>(
     values: &ArrayRef,
     groups: &[usize],
     filter: Option<&BooleanArray>,
-    mut add: impl FnMut(usize, T::Native) -> Result<()>,
+    mut add: impl FnMut(usize, &[T::Native]) -> Result<()>,
 ) -> Result<()> {
     let values = values.as_primitive::<T>();
-    if filter.is_none() && values.null_count() == 0 {
-        for (group, value) in groups.iter().zip(values.values()) {
-            add(*group, *value)?;
-        }
-        return Ok(());
+    let passes = filter.map(|filter| NullBuffer::new(filter.values().clone()));
+    let passes = NullBuffer::union(passes.as_ref(), filter.and_then(BooleanArray::nulls));
+    let mut add_between = |mut start: usize, end: usize| {
+        groups[start..end].chunk_by(|a, b| a == b).try_for_each(|run| {
+            let rows = start..start + run.len();
+            start = rows.end;
+            add(run[0], &values.values()[rows])
+        })
+    };
+    match NullBuffer::union(passes.as_ref(), values.nulls()) {
+        Some(counts) => counts.valid_slices().try_for_each(|(start, end)| add_between(start, end)),
+        None => add_between(0, groups.len()),
     }
-    for (i, group) in groups.iter().enumerate() {
-        if values.is_valid(i) && filter.is_none_or(|f| f.is_valid(i) && f.value(i)) {
-            add(*group, values.value(i))?;
-        }
-    }
-    Ok(())
+}
+
+/// Adds integers to the cells of their groups.
+fn exacts<T: ArrowPrimitiveType<Native: Into<i128>>>(
+    cells: &mut [ExactCell],
+    values: &ArrayRef,
+    groups: &[usize],
+    filter: Option<&BooleanArray>,
+    moments: bool,
+) -> Result<()> {
+    runs::<T>(values, groups, filter, |group, values| {
+        let cell = &mut cells[group];
+        values.iter().try_for_each(|x| cell.add((*x).into(), moments))
+    })
 }
 
 /// The array of a component, when the state has it.
@@ -245,26 +253,26 @@ fn component<'a>(arrays: &'a [ArrayRef], numbers: Numbers, needs: Needs, name: &
     position.map(|i| &arrays[i])
 }
 
-fn float_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<FloatCell> {
+fn float_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Result<Vec<FloatCell>> {
     let n = arrays[0].as_primitive::<Int64Type>();
     let mut cells: Vec<FloatCell> = (0..n.len())
         .map(|i| FloatCell { n: if n.is_valid(i) { n.value(i) } else { 0 }, ..FloatCell::default() })
         .collect();
-    let mut set = |name: &str, set: fn(&mut FloatCell, f64)| {
-        let Some(array) = component(arrays, numbers, needs, name) else { return };
-        let reals = array.as_primitive_opt::<Float32Type>();
-        let doubles = array.as_primitive_opt::<Float64Type>();
-        for (i, cell) in cells.iter_mut().enumerate().filter(|(i, cell)| cell.n > 0 && array.is_valid(*i)) {
-            let value = reals.map(|a| f64::from(a.value(i))).or_else(|| doubles.map(|a| a.value(i)));
-            set(cell, value.expect("components are floats"));
+    let mut set = |name: &str, set: fn(&mut FloatCell, f64)| -> Result<()> {
+        let Some(array) = component(arrays, numbers, needs, name) else { return Ok(()) };
+        let array = cast(array, &DataType::Float64)?;
+        let values = array.as_primitive::<Float64Type>();
+        for (i, cell) in cells.iter_mut().enumerate().filter(|(i, cell)| cell.n > 0 && values.is_valid(*i)) {
+            set(cell, values.value(i));
         }
+        Ok(())
     };
-    set("sum", |cell, x| cell.sum = x);
-    set("mean", |cell, x| cell.pivot = x);
-    set("m2", |cell, x| cell.squares = x);
-    set("min", |cell, x| cell.min = x);
-    set("max", |cell, x| cell.max = x);
-    cells
+    set("sum", |cell, x| cell.sum = x)?;
+    set("mean", |cell, x| cell.pivot = x)?;
+    set("m2", |cell, x| cell.squares = x)?;
+    set("min", |cell, x| cell.min = x)?;
+    set("max", |cell, x| cell.max = x)?;
+    Ok(cells)
 }
 
 fn exact_cells(arrays: &[ArrayRef], numbers: Numbers, needs: Needs) -> Vec<ExactCell> {
