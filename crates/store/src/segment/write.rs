@@ -17,7 +17,7 @@ use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,6 +29,12 @@ const PAGE_ROWS: usize = 8 << 10;
 
 /// Threads that encode a segment at most; others want to work too.
 const MOST_THREADS: usize = 4;
+
+/// Values that are looked at to tell whether they repeat.
+const SAMPLE: usize = 2048;
+
+/// Rows that a series has, on average, at least.
+const ROWS_OF_SERIES: usize = 32;
 
 /// A column with more distinct values per part than fit in here is written plainly.
 const DICTIONARY_BYTES: usize = 512 << 10;
@@ -106,9 +112,8 @@ pub fn cut_by_chunk(table: &Table, chunks: &BTreeMap<i64, Chunk>, rows: NewRows)
 /// * `rows` – not empty; their columns are [`schema::arrow_schema`] of `table`.
 pub fn write_segment(files: &SegmentFiles, table: &Table, rows: NewRows) -> Result<SegmentMeta> {
     let id = files.take_id();
-    let sorted_by: Vec<ColumnId> =
-        table.sort_columns().into_iter().filter(|c| column(&rows.batch, *c).is_some()).collect();
     let time = table.hypertable.as_ref().map(|h| h.time_column);
+    let sorted_by = order_of(&rows.batch, table.sort_columns(), time)?;
     let positions = sorted_positions(&rows.batch, &sorted_by, time)?;
     let (bytes, checksum) = encode(&rows, positions.as_deref(), time)?;
     let file = path(id);
@@ -148,6 +153,62 @@ fn describe(
         times: time.and_then(|id| column(&rows.batch, id)).and_then(|c| TimeValues::of(&c).hull()),
         sorted_by,
         checksum,
+    }
+}
+
+/// What rows are sorted by: what their table says, and if that is no more than the time, first of all the first column
+/// that looks like the name of a series. So the rows of a series lie together whether or not somebody thought of an index.
+fn order_of(batch: &RecordBatch, declared: Vec<ColumnId>, time: Option<ColumnId>) -> Result<Vec<ColumnId>> {
+    let declared: Vec<ColumnId> = declared.into_iter().filter(|id| column(batch, *id).is_some()).collect();
+    if time.is_none() || declared.iter().any(|id| Some(*id) != time) {
+        return Ok(declared);
+    }
+    for (field, values) in batch.schema().fields().iter().zip(batch.columns()) {
+        let Some(id) = schema::column_id(field).filter(|id| Some(*id) != time) else { continue };
+        if names_series(values)? {
+            return Ok([id].into_iter().chain(declared).collect());
+        }
+    }
+    Ok(declared)
+}
+
+/// Whether a column has few values, each of many rows, that could be names.
+fn names_series(column: &ArrayRef) -> Result<bool> {
+    let could_be = matches!(
+        column.data_type(),
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::FixedSizeBinary(_)
+    );
+    if !could_be {
+        return Ok(false);
+    }
+    let Some(Sample { taken, distinct }) = Sample::of(column)? else { return Ok(false) };
+    Ok(distinct > 1 && distinct * 2 < taken && distinct * ROWS_OF_SERIES < column.len())
+}
+
+/// Some values of a column.
+struct Sample {
+    taken: usize,
+    distinct: usize,
+}
+
+impl Sample {
+    /// Values from all over a column; `None` when it has too few.
+    fn of(column: &ArrayRef) -> Result<Option<Sample>> {
+        let step = column.len() / SAMPLE;
+        if step == 0 {
+            return Ok(None);
+        }
+        let positions: UInt32Array = (0..column.len() as u32).step_by(step).collect::<Vec<_>>().into();
+        let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+        let rows = converter.convert_columns(&[take(column, &positions, None)?])?;
+        let distinct: HashSet<&[u8]> = (0..rows.num_rows()).map(|i| rows.row(i).data()).collect();
+        Ok(Some(Sample { taken: rows.num_rows(), distinct: distinct.len() }))
     }
 }
 
@@ -215,7 +276,14 @@ fn encode(rows: &NewRows, order: Option<&[u32]>, time: Option<ColumnId>) -> Resu
     fields.push(Field::new(&row_id, DataType::UInt64, false));
     let file_schema = Arc::new(Schema::new(fields));
     let time = time.and_then(|id| schema.fields().iter().find(|f| schema::column_id(f) == Some(id)));
-    let options = ArrowWriterOptions::new().with_properties(properties(&row_id, time.map(|f| f.name().as_str())));
+    let mut plain = Vec::new();
+    for (field, column) in schema.fields().iter().zip(rows.batch.columns()) {
+        if !repeats(column)? {
+            plain.push(field.name().as_str());
+        }
+    }
+    let properties = properties(&row_id, time.map(|f| f.name().as_str()), &plain);
+    let options = ArrowWriterOptions::new().with_properties(properties);
     let writer = ArrowWriter::try_new_with_options(Vec::new(), file_schema.clone(), options)?;
     let (mut writer, parts) = writer.into_serialized_writer()?;
     let ids: ArrayRef = Arc::new(rows.ids.clone());
@@ -320,7 +388,20 @@ pub fn data_end(groups: &[RowGroupMetaData]) -> u64 {
     groups.iter().flat_map(chunk_ranges).map(|r| r.end).max().unwrap_or(0)
 }
 
-fn properties(row_id: &str, time: Option<&str>) -> WriterProperties {
+/// Whether the values of a column occur so often that a dictionary of them is worth its making: if half of all were
+/// different, some `n²/count` of `n` would be alike.
+fn repeats(column: &ArrayRef) -> Result<bool> {
+    if column.data_type() != &DataType::Float64 {
+        return Ok(true);
+    }
+    let Some(Sample { taken, distinct }) = Sample::of(column)? else { return Ok(true) };
+    Ok((taken - distinct) * column.len() > taken * taken)
+}
+
+/// What is written how.
+///
+/// * `plain` – columns whose values hardly repeat.
+fn properties(row_id: &str, time: Option<&str>, plain: &[&str]) -> WriterProperties {
     let row_id = ColumnPath::from(vec![row_id.to_owned()]);
     let mut properties = WriterProperties::builder()
         .set_created_by("highwater".to_owned())
@@ -331,6 +412,9 @@ fn properties(row_id: &str, time: Option<&str>) -> WriterProperties {
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_column_dictionary_enabled(row_id.clone(), false)
         .set_column_encoding(row_id, Encoding::DELTA_BINARY_PACKED);
+    for name in plain {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![(*name).to_owned()]), false);
+    }
     if let Some(time) = time {
         let time = ColumnPath::from(vec![time.to_owned()]);
         properties = properties
