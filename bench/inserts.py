@@ -1,13 +1,17 @@
 """How many durable single-row INSERTs a second, beside PostgreSQL 15 and beside what the disk can do?
 
-    inserts.py DIRECTORY [--server target/release/highwater] [--seconds 4] [--clients 1 8 64]
+    inserts.py DIRECTORY [--server target/release/highwater] [--seconds 4] [--clients 1 8 64] [--sync-ms 3]
 
 Both servers are started on new directories in DIRECTORY, which says which disk is meant, on loopback and free ports, and
 stopped again. pgbench sends the same prepared statement to one and then to the other; before, between and after, one
 thread alone makes appends of 256 bytes durable, one by one.
+
+`--sync-ms` makes each fdatasync of all of them so much slower, as on disks that are further away: a library in front of the C
+library's, compiled by cc, sleeps and then calls it.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import subprocess
@@ -21,6 +25,30 @@ TABLE = "CREATE TABLE measured (time timestamptz NOT NULL, sensor integer NOT NU
 INSERT = "INSERT INTO measured VALUES (now(), 1, 20.5);\n"
 # What each does to find rows by time later.
 FOR_TIME = ["SELECT create_hypertable('measured', 'time')", "CREATE INDEX ON measured (time)"]
+
+
+SLOW_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+int fdatasync(int file) {
+    struct timespec wait = {0, %d};
+    nanosleep(&wait, 0);
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    return real(file);
+}
+"""
+
+
+def slowed(milliseconds: float) -> None:
+    """Runs this program again with every fdatasync slower."""
+    with tempfile.TemporaryDirectory(prefix="highwater-slow-") as directory:
+        source, library = pathlib.Path(directory, "slow.c"), pathlib.Path(directory, "slow.so")
+        source.write_text(SLOW_SYNC % round(milliseconds * 1e6))
+        os.chmod(directory, 0o755)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        environment = os.environ | {"LD_PRELOAD": str(library), "HIGHWATER_SLOWED": "1"}
+        sys.exit(subprocess.run([sys.executable, *sys.argv], env=environment).returncode)
 
 
 def rate(port: int, script: pathlib.Path, clients: int, seconds: float) -> float:
@@ -37,7 +65,10 @@ def main() -> int:
     parser.add_argument("--server", default="target/release/highwater")
     parser.add_argument("--seconds", type=float, default=4, help="for each figure")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--sync-ms", type=float, help="milliseconds, below 1000, that each fdatasync takes longer")
     args = parser.parse_args()
+    if args.sync_ms and "HIGHWATER_SLOWED" not in os.environ:
+        slowed(args.sync_ms)
     with tempfile.TemporaryDirectory(prefix="highwater-inserts-", dir=args.directory) as directory, both(args.server, directory) as servers:
         ports = [port for _, port in servers]
         script = pathlib.Path(directory, "insert.sql")

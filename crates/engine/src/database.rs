@@ -3,7 +3,7 @@
 use crate::activity::Sessions;
 use crate::function::Functions;
 use crate::function::context::SessionClock;
-use crate::query::{PlanCache, StatementTimes};
+use crate::query::{Meaning, PlanCache, StatementTimes, distinct};
 use crate::sequence::Numbers;
 use crate::setting::Settings;
 use crate::{Result, administration, information};
@@ -41,6 +41,8 @@ pub struct Engine {
     pub functions: Functions,
     /// Plans of queries, to be used again.
     pub plans: PlanCache,
+    /// What the definitions of aggregates mean.
+    pub meanings: parking_lot::Mutex<HashMap<CaggId, Meaning>>,
     /// Its sequences at work.
     pub numbers: Numbers,
     /// One refresh of an aggregate at a time: a second one would only compute the same and conflict.
@@ -67,8 +69,12 @@ impl Engine {
         options.sql_parser.map_string_types_to_utf8view = false;
         options.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         options.optimizer.prefer_existing_sort = false;
-        let state =
-            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_optimizer_rules(distinct::rules())
+            .build();
         let (state, functions) = Functions::take(crate::state::register(state));
         let plain =
             SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(Vec::new()).build();
@@ -83,6 +89,7 @@ impl Engine {
             plain,
             functions,
             plans: PlanCache::default(),
+            meanings: parking_lot::Mutex::default(),
             numbers: Numbers::default(),
             refreshing: tokio::sync::Mutex::new(()),
             refresh_rates: parking_lot::Mutex::default(),

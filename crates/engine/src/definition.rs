@@ -13,6 +13,7 @@
 //! The finished rows are what the materialization keeps: a read of the same buckets is a projection of it, and
 //! its components merge into anything coarser. Window functions are computed of what is kept; see [`windows`].
 
+pub mod answer;
 pub mod history;
 mod inputs;
 mod state;

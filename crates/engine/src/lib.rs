@@ -35,6 +35,7 @@ mod procedure;
 mod query;
 mod realtime;
 mod refresh;
+mod rewrite;
 mod rollup;
 mod sequence;
 pub mod session;

@@ -8,6 +8,7 @@
 //! resolves and every row it reads are as of one commit.
 
 mod cache;
+pub mod distinct;
 
 use crate::database::Engine;
 use crate::definition::Definition;
@@ -22,8 +23,8 @@ use crate::table::StoreTable;
 use crate::temporary::is_temporary;
 use crate::work::parameter;
 use crate::{
-    Error, Result, convert, gapfill, information, lateral, meaning, merged, names, own_alias, parse, realtime, rollup,
-    types, whole_row,
+    Error, Result, convert, gapfill, information, lateral, meaning, merged, names, own_alias, parse, realtime, rewrite,
+    rollup, types, whole_row,
 };
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -45,11 +46,12 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlT
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
 use highwater_model::time::Clockface;
-use highwater_model::{CaggId, Column, ColumnId, ContinuousAggregate, RangeSet, Table, TableId, TableKind};
+use highwater_model::{CaggId, Catalog, Column, ColumnId, ContinuousAggregate, RangeSet, Table, TableId, TableKind};
 use highwater_store::Version;
 use highwater_store::schema::field_type;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -70,6 +72,8 @@ pub struct Planner {
     times: StatementTimes,
     state: OnceLock<SessionState>,
     row_ids: bool,
+    /// Whether tables have rows; they have none where only the meaning of a plan matters.
+    has_rows: bool,
     overrides: HashMap<TableId, Arc<dyn TableProvider>>,
     /// Times that rows of tables, and of aggregates by what keeps them, must have.
     within: HashMap<TableId, RangeSet>,
@@ -78,8 +82,6 @@ pub struct Planner {
     known: OnceLock<Arc<information::Known>>,
     /// Aggregates that plans of this planner read, those below them included.
     reads: Arc<Mutex<Vec<CaggId>>>,
-    /// Definitions that were planned for what they mean.
-    meanings: Arc<Mutex<HashMap<CaggId, Arc<Definition>>>>,
     session: i32,
     seen: Arc<Mutex<Seen>>,
     /// Whether a function of sequences was planned.
@@ -108,12 +110,12 @@ impl Planner {
             user: user.to_owned(),
             times,
             row_ids: false,
+            has_rows: true,
             overrides: HashMap::new(),
             within: HashMap::new(),
             depth: Arc::default(),
             known: OnceLock::new(),
             reads: Arc::default(),
-            meanings: Arc::default(),
             session: 0,
             seen: Arc::default(),
             numbered: AtomicBool::new(false),
@@ -220,6 +222,11 @@ impl Planner {
         self.within.get(&table)
     }
 
+    /// Remembers that a plan knows which buckets of an aggregate are pending.
+    pub fn note_read(&self, cagg: CaggId) {
+        self.reads.lock().push(cagg);
+    }
+
     /// A planner that reads the definition of an aggregate as its author meant it: with the names and the zone of that
     /// session. What it reads is read by this one.
     pub fn for_definition(&self, cagg: &ContinuousAggregate) -> Planner {
@@ -231,18 +238,24 @@ impl Planner {
         let now = self.engine.now();
         let times = StatementTimes { transaction: now, statement: now };
         let planner = Planner::new(&self.engine, &self.version, &settings, &self.user, times);
-        let (reads, meanings, depth) = (self.reads.clone(), self.meanings.clone(), self.depth.clone());
-        Planner { reads, meanings, depth, ..planner }
+        Planner { reads: self.reads.clone(), depth: self.depth.clone(), ..planner }
     }
 
-    /// What the definition of an aggregate means, planned over no rows and once only.
+    /// What the definition of an aggregate means, planned over no rows, and once for all who see the same catalog.
     pub fn meaning_of(&self, cagg: &ContinuousAggregate) -> Result<Arc<Definition>> {
-        if let Some(known) = self.meanings.lock().get(&cagg.id) {
-            return Ok(known.clone());
+        let catalog = self.version.catalog();
+        if let Some(known) = self.engine.meanings.lock().get(&cagg.id)
+            && known.catalog.plans_like(catalog)
+            && known.cagg == *cagg
+        {
+            return Ok(known.definition.clone());
         }
-        let planner = self.for_definition(cagg).with_rows_within(cagg.source, RangeSet::empty());
-        let definition = Arc::new(Definition::of(&planner, cagg)?);
-        self.meanings.lock().insert(cagg.id, definition.clone());
+        let planner = Planner { has_rows: false, ..self.for_definition(cagg) };
+        let definition = Arc::new(Definition::of(&planner.with_rows_within(cagg.source, RangeSet::empty()), cagg)?);
+        let known = Meaning { catalog: catalog.clone(), cagg: cagg.clone(), definition: definition.clone() };
+        let mut meanings = self.engine.meanings.lock();
+        meanings.retain(|id, _| catalog.caggs.contains_key(id));
+        meanings.insert(cagg.id, known);
         Ok(definition)
     }
 
@@ -321,7 +334,7 @@ impl Planner {
     }
 
     fn executable(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        realtime::narrow::apply(self, gapfill::apply(self, rollup::apply(self, plan)?)?)
+        realtime::narrow::apply(self, rewrite::apply(self, gapfill::apply(self, rollup::apply(self, plan)?)?)?)
     }
 
     fn plan(&self, query: &ast::Query, parameters: &[Option<DataType>], settle: bool) -> Result<LogicalPlan> {
@@ -522,7 +535,7 @@ impl Planner {
         match self.resolve(parts)? {
             Relation::Table(table) => self.table_source(&table),
             Relation::Cagg(cagg) => {
-                self.reads.lock().push(cagg.id);
+                self.note_read(cagg.id);
                 let plan = self.nested(|| realtime::plan(self, &cagg))?;
                 Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(cagg.query.clone())))))
             }
@@ -537,7 +550,8 @@ impl Planner {
             let plan = self.nested(|| self.plan_query(&*parse::parse_query(query)?, &[]))?;
             return Ok(provider_as_source(Arc::new(ViewTable::new(plan, Some(query.clone())))));
         }
-        let mut rows = StoreTable::new(table.clone(), self.version.table(table.id));
+        let data = if self.has_rows { self.version.table(table.id) } else { Arc::default() };
+        let mut rows = StoreTable::new(table.clone(), data);
         if let Some(times) = self.within.get(&table.id) {
             rows = rows.within(times.clone());
         }
@@ -552,6 +566,19 @@ impl Planner {
         };
         self.depth.fetch_sub(1, Ordering::Relaxed);
         result
+    }
+}
+
+/// What the definition of an aggregate means in a catalog.
+pub struct Meaning {
+    catalog: Arc<Catalog>,
+    cagg: ContinuousAggregate,
+    definition: Arc<Definition>,
+}
+
+impl fmt::Debug for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Meaning").field(&self.cagg.query).finish()
     }
 }
 

@@ -45,6 +45,17 @@ pub enum Kind {
     Fixed,
 }
 
+/// When queries of rows are answered from continuous aggregates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rewrite {
+    /// Never.
+    Never,
+    /// If there is less to read.
+    IfLess,
+    /// Whenever they can be.
+    Always,
+}
+
 macro_rules! settings {
     ($($name:literal, $default:literal, $reported:literal, $kind:expr, $description:literal;)*) => {
         /// Every setting.
@@ -86,6 +97,7 @@ settings! {
     "extra_float_digits", "1", false, Kind::Text, "Accepted; floats are always shown exactly.";
     "force_parallel_mode", "off", false, Kind::Text, "Accepted; nothing depends on it.";
     "geqo", "on", false, Kind::Bool, "Accepted; nothing depends on it.";
+    "highwater.enable_rewrite", "on", false, Kind::OneOf(&["on", "off", "always"]), "Whether queries of rows are answered from continuous aggregates where that gives the same: if it is less to read, never, or whenever it can be.";
     "idle_in_transaction_session_timeout", "0", false, Kind::Milliseconds(0), "An idle transaction is ended after this long; 0 is never.";
     "idle_session_timeout", "0", false, Kind::Milliseconds(0), "A session that waits for its client outside of a transaction is ended after this long; 0 is never.";
     "in_hot_standby", "off", false, Kind::Fixed, "Told to those who ask; says nothing of this server.";
@@ -233,7 +245,16 @@ impl Settings {
         self.get("timezone").unwrap_or("UTC")
     }
 
-    /// The same, read.
+    /// When queries of rows are answered from continuous aggregates.
+    pub fn rewrite(&self) -> Rewrite {
+        match self.get("highwater.enable_rewrite") {
+            Ok("off") => Rewrite::Never,
+            Ok("always") => Rewrite::Always,
+            _ => Rewrite::IfLess,
+        }
+    }
+
+    /// The session's zone.
     pub fn zone(&self) -> Zone {
         // It was checked when it was set.
         Zone::parse(self.time_zone()).unwrap_or(Zone::UTC)

@@ -67,6 +67,11 @@ impl StoreTable {
         self
     }
 
+    /// Whether its rows may be of any time.
+    pub fn is_of_all_times(&self) -> bool {
+        self.times.is_none()
+    }
+
     /// A provider as the table that it is, if it is one.
     pub fn of(provider: &dyn TableProvider) -> Option<&StoreTable> {
         (provider as &dyn std::any::Any).downcast_ref()

@@ -274,6 +274,25 @@ impl Bucket {
         narrowest.max(1)
     }
 
+    /// Whether each bucket is whole buckets of `parts`, so that what is known of those tells all about it.
+    pub fn is_made_of(&self, parts: &Bucket) -> bool {
+        let (own, parts) = (self.divider(), parts.divider());
+        let same_clock = own.zone == parts.zone && own.offset == parts.offset && own.calendar == parts.calendar;
+        same_clock
+            && match (own.grid, parts.grid) {
+                (Grid::Fixed { width, phase }, Grid::Fixed { width: part, phase: first }) => {
+                    width % part == 0 && (phase - first) % part == 0
+                }
+                (Grid::Months { width, phase, shift }, Grid::Months { width: part, phase: first, shift: by }) => {
+                    width % part == 0 && (phase - first) % part == 0 && shift == by
+                }
+                (Grid::Months { shift, .. }, Grid::Fixed { width: part, phase: first }) => {
+                    MICROS_PER_DAY % part == 0 && (shift - first) % part == 0
+                }
+                (Grid::Fixed { .. }, Grid::Months { .. }) => false,
+            }
+    }
+
     /// The width as an interval or a number: `01:00:00`, `7 days`, `1 mon`, `1000`.
     pub fn width_display(&self) -> String {
         match self.width {
@@ -546,6 +565,53 @@ mod tests {
 
     fn with_offset(width: &str, offset: &str, zone: Option<&str>) -> Bucket {
         Bucket::interval(TimeType::Timestamptz, interval(width), None, interval(offset), zone).unwrap()
+    }
+
+    #[test]
+    fn buckets_are_made_of_those_whose_starts_theirs_are() {
+        let day = bucket("1 day");
+        assert!(day.is_made_of(&bucket("1 hour")) && day.is_made_of(&bucket("15 minutes")) && day.is_made_of(&day));
+        assert!(!day.is_made_of(&bucket("7 hours")) && !bucket("1 hour").is_made_of(&day));
+        assert!(bucket("1 week").is_made_of(&day) && !bucket("1 week").is_made_of(&bucket("2 days")));
+        assert!(bucket("1 month").is_made_of(&day) && !bucket("1 month").is_made_of(&bucket("5 days")));
+        assert!(bucket("1 year").is_made_of(&bucket("1 month")) && !bucket("1 year").is_made_of(&bucket("5 months")));
+        assert!(!bucket("1 month").is_made_of(&bucket("1 week")) && !bucket("4 weeks").is_made_of(&bucket("1 month")));
+        assert!(!zoned("1 day", "Europe/Berlin").is_made_of(&day));
+        assert!(!zoned("1 day", "Europe/Berlin").is_made_of(&zoned("1 day", "Europe/London")));
+        assert!(!with_offset("1 day", "30 minutes", None).is_made_of(&bucket("1 hour")));
+        assert!(with_offset("1 day", "6 hours", None).is_made_of(&bucket("1 hour")));
+    }
+
+    proptest! {
+        #[test]
+        fn what_buckets_are_made_of_never_lies_in_two(
+            own in prop::sample::select(vec!["1 day", "12 hours", "3 hours", "1 week", "1 month", "1 year", "36 hours"]),
+            part in prop::sample::select(vec!["15 minutes", "1 hour", "3 hours", "12 hours", "1 day", "1 month"]),
+            offset in prop::sample::select(vec!["0", "1 hour", "90 minutes"]),
+            zone in prop::sample::select(vec!["", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Asia/Kolkata"]),
+            t in at("1960-01-01")..at("2060-01-01"),
+        ) {
+            let zone = Some(zone).filter(|zone| !zone.is_empty());
+            let own = Bucket::interval(TimeType::Timestamptz, interval(own), None, interval(offset), zone).unwrap();
+            for of in [part, "1 hour"] {
+                let parts = Bucket::interval(TimeType::Timestamptz, interval(of), None, Interval::ZERO, zone).unwrap();
+                if own.is_made_of(&parts) {
+                    let start = own.floor(t);
+                    prop_assert_eq!(parts.floor(start), start);
+                    prop_assert_eq!(own.floor(parts.floor(t)), start);
+                    // Where clocks change, it is hardest.
+                    if let Some(zone) = zone {
+                        let zone = Zone::parse_in_value(zone).unwrap();
+                        for change in zone.transitions().filter(|c| (c - t).abs() < 400 * MICROS_PER_DAY) {
+                            for minutes in -200..200 {
+                                let t = change + minutes * 15 * MICROS_PER_MINUTE;
+                                prop_assert_eq!(own.floor(parts.floor(t)), own.floor(t));
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// The start of the bucket is `expected`, the time is before the next one, and the start is in its own bucket.

@@ -17,6 +17,7 @@
 use super::{PARALLEL_ROWS, Planner, is_straight, let_others_in, scanned_rows};
 use crate::operator::arithmetic::Operator;
 use crate::realtime;
+use crate::setting::Rewrite;
 use crate::table::{ScanExec, StoreTable};
 use crate::{Result, information};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
@@ -48,6 +49,7 @@ struct Key {
     user: String,
     search_path: String,
     time_zone: String,
+    rewrite: Rewrite,
 }
 
 /// Plans by the text of their queries.
@@ -223,6 +225,7 @@ impl Planner {
             user: self.user.clone(),
             search_path: self.search_path().join(","),
             time_zone: self.settings.time_zone().to_owned(),
+            rewrite: self.settings.rewrite(),
         }
     }
 

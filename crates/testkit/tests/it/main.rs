@@ -5,5 +5,6 @@ mod differential;
 mod oracle;
 mod reference;
 mod restart;
+mod rewrite;
 mod scripts;
 mod statements;
