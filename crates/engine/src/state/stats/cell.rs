@@ -46,38 +46,12 @@ impl FloatCell {
         }
     }
 
-    /// Adds many values; the same as one after the other, but for the order in which they are summed.
-    ///
-    /// * `moments` – whether deviations are asked for later.
-    pub fn add_all(&mut self, values: &[f64], moments: bool) {
-        let (chunks, rest) = values.as_chunks::<LANES>();
-        let Some([first, ..]) = chunks.first() else {
-            return rest.iter().for_each(|x| self.add(*x));
-        };
-        let pivot = if self.n == 0 { *first } else { self.pivot };
-        let mut lanes = Lanes::default();
-        match moments {
-            true => chunks.iter().for_each(|chunk| lanes.add(chunk, pivot)),
-            false => chunks.iter().for_each(|chunk| lanes.add_sums(chunk)),
-        }
-        let sum: f64 = lanes.sum.iter().sum();
-        // Comparing is of no use beside NaN, and a sum of NaN is NaN.
-        if sum.is_nan() {
-            return values.iter().for_each(|x| self.add(*x));
-        }
-        self.pivot = pivot;
-        self.n += (chunks.len() * LANES) as i64;
-        self.sum += sum;
-        self.deviation += lanes.deviation.iter().sum::<f64>();
-        self.squares += lanes.squares.iter().sum::<f64>();
-        let (min, max) = lanes.extremes();
-        if min < self.min || self.min.is_nan() {
-            self.min = min;
-        }
-        if max > self.max {
-            self.max = max;
-        }
-        rest.iter().for_each(|x| self.add(*x));
+    /// Adds values one after the other.
+    pub fn add_all(&mut self, values: &[f64]) {
+        // In registers, not in memory.
+        let mut cell = *self;
+        values.iter().for_each(|x| cell.add(*x));
+        *self = cell;
     }
 
     pub fn mean(&self) -> f64 {
@@ -127,58 +101,6 @@ impl FloatCell {
             Kind::StddevSamp if self.n > 1 => Some((self.m2() / (n - 1.0)).sqrt()),
             _ => None,
         }
-    }
-}
-
-/// Values that are added side by side.
-const LANES: usize = 4;
-
-/// Sums and extremes of values of which every fourth goes into the same lane, so that a processor adds several at once.
-struct Lanes {
-    sum: [f64; LANES],
-    deviation: [f64; LANES],
-    squares: [f64; LANES],
-    min: [f64; LANES],
-    max: [f64; LANES],
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        let zero = [0.0; LANES];
-        Lanes {
-            sum: zero,
-            deviation: zero,
-            squares: zero,
-            min: [f64::INFINITY; LANES],
-            max: [f64::NEG_INFINITY; LANES],
-        }
-    }
-}
-
-impl Lanes {
-    #[inline]
-    fn add(&mut self, values: &[f64; LANES], pivot: f64) {
-        for (i, x) in values.iter().enumerate() {
-            let d = x - pivot;
-            self.deviation[i] += d;
-            self.squares[i] += d * d;
-        }
-        self.add_sums(values);
-    }
-
-    #[inline]
-    fn add_sums(&mut self, values: &[f64; LANES]) {
-        for (i, x) in values.iter().enumerate() {
-            self.sum[i] += x;
-            self.min[i] = if *x < self.min[i] { *x } else { self.min[i] };
-            self.max[i] = if *x > self.max[i] { *x } else { self.max[i] };
-        }
-    }
-
-    fn extremes(&self) -> (f64, f64) {
-        let least = self.min.iter().fold(f64::INFINITY, |a, b| if *b < a { *b } else { a });
-        let most = self.max.iter().fold(f64::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-        (least, most)
     }
 }
 

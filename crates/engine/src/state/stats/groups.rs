@@ -78,7 +78,7 @@ impl Stats {
             (Cells::Float(cells), _) => {
                 let values = cast(values, &DataType::Float64)?;
                 runs::<Float64Type>(&values, groups, filter, |group, values| {
-                    cells[group].add_all(values, moments);
+                    cells[group].add_all(values);
                     Ok(())
                 })
             }
