@@ -211,7 +211,16 @@ pub fn recount_columns(work: &mut Work, relation: &Relation, new: &[String]) -> 
             let place = old.iter().position(|old| old == name)?;
             alias.columns.get(place).cloned()
         };
-        alias.columns = new.iter().map(|name| known(name).unwrap_or_else(|| column_alias(name))).collect();
+        let is_taken = |name: &String| alias.columns.iter().any(|column| ident(&column.name) == *name);
+        // The name of a new column may be what the definition calls another one.
+        let unused = |name: &String| {
+            let mut name = name.clone();
+            while is_taken(&name) {
+                name.push('_');
+            }
+            column_alias(&name)
+        };
+        alias.columns = new.iter().map(|name| known(name).unwrap_or_else(|| unused(name))).collect();
     })
 }
 
