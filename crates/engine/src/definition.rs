@@ -18,7 +18,7 @@ mod inputs;
 mod state;
 pub mod windows;
 
-pub use inputs::{Inputs, Origin, origin};
+pub use inputs::{Inputs, Origin, origins};
 pub use state::{Sameness, bare};
 
 use crate::query::Planner;
@@ -337,7 +337,9 @@ impl Definition {
         for call in &self.calls {
             let Call::Of { aggregate, .. } = call else { continue };
             let [Expr::Column(column)] = aggregate.params.args.as_slice() else { continue };
-            let Some(Origin::Aggregate(cagg, output)) = origin(planner, &self.input, column)? else { continue };
+            let Some(&Origin::Aggregate(cagg, output)) = origins(planner, &self.input, column)?.first() else {
+                continue;
+            };
             let Some(cagg) = planner.version().catalog().caggs.get(&cagg).cloned() else { continue };
             let (inner, outer) = (planner.meaning_of(&cagg)?.function_of(output), aggregate.func.name());
             let composes = match outer {
@@ -737,7 +739,7 @@ fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups:
     let is_time = |origin: &Origin| match origin {
         Origin::Table(table, column) => {
             let time = catalog.tables.get(table).and_then(|t| t.time_column());
-            *table == inputs.source && time.is_some_and(|time| time.name == *column)
+            inputs.is_over(*table) && time.is_some_and(|time| time.name == *column)
         }
         Origin::Aggregate(cagg, output) => catalog
             .caggs
@@ -751,15 +753,16 @@ fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups:
         let Some(Expr::Column(time)) = call.args.get(1).map(uncast).filter(|_| call.name() == "time_bucket") else {
             continue;
         };
-        match origin(planner, input, time)? {
-            Some(found) if is_time(&found) => buckets.push(i),
+        match origins(planner, input, time)?.as_slice() {
+            found @ [_, ..] if found.iter().all(is_time) => buckets.push(i),
             _ => others += 1,
         }
     }
     match buckets[..] {
         [bucket] => Ok(bucket),
         [] if others > 0 => {
-            Err(Error::unsupported("time bucket function must reference the primary hypertable dimension column"))
+            Err(Error::unsupported("time bucket function must reference the primary hypertable dimension column")
+                .detail("That column is to come through as it is, from each hypertable if several are united."))
         }
         [] => Err(Error::unsupported("continuous aggregate view must include a valid time bucket function")),
         _ => Err(Error::unsupported("continuous aggregate view cannot contain multiple time bucket functions")),

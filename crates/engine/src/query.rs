@@ -215,6 +215,11 @@ impl Planner {
         self
     }
 
+    /// Reads only the rows of an aggregate's sources whose time is in `times`.
+    pub fn with_sources_within(self, cagg: &ContinuousAggregate, times: &RangeSet) -> Self {
+        cagg.sources().fold(self, |planner, source| planner.with_rows_within(source, times.clone()))
+    }
+
     /// The times that rows of a table, or of an aggregate by what keeps it, must have; `None` when any will do.
     pub fn rows_within(&self, table: TableId) -> Option<&RangeSet> {
         self.within.get(&table)
@@ -240,7 +245,7 @@ impl Planner {
         if let Some(known) = self.meanings.lock().get(&cagg.id) {
             return Ok(known.clone());
         }
-        let planner = self.for_definition(cagg).with_rows_within(cagg.source, RangeSet::empty());
+        let planner = self.for_definition(cagg).with_sources_within(cagg, &RangeSet::empty());
         let definition = Arc::new(Definition::of(&planner, cagg)?);
         self.meanings.lock().insert(cagg.id, definition.clone());
         Ok(definition)

@@ -306,7 +306,7 @@ impl Version {
         *known = known.union(times);
         let catalog = self.catalog.clone();
         for cagg in catalog.caggs.values() {
-            let reached = match cagg.source == table {
+            let reached = match cagg.is_over(table) {
                 true => times.clone(),
                 false if cagg.joined.contains(&table) => RangeSet::all(),
                 false => continue,

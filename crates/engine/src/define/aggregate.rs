@@ -73,6 +73,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         search_path: work.settings.kept_search_path(&work.user),
         time_zone: work.settings.time_zone().to_owned(),
         source: planned.source.id,
+        united: Vec::new(),
         joined: Vec::new(),
         bucket: planned.bucket.clone(),
         materialization: materialization.id,

@@ -557,6 +557,9 @@ pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Out
             work.transaction.version().catalog().tables.get(&table.id).cloned().unwrap_or_else(|| table.clone());
         alter_one(work, &table, operation).await?;
     }
+    if alter.operations.iter().any(|operation| matches!(operation, AlterTableOperation::AddColumn { .. })) {
+        dependents::refuse_unplannable(work, table.id)?;
+    }
     done("ALTER TABLE")
 }
 

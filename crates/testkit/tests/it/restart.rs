@@ -35,6 +35,36 @@ async fn states_are_what_they_were() {
     assert!(answers[0].len() > 150 && answers[0] == answers[1] && answers[1] == answers[2]);
 }
 
+const UNITED: &str = "
+CREATE TABLE meters (time timestamptz NOT NULL, value integer);
+CREATE TABLE probes (time timestamptz NOT NULL, value integer);
+SELECT create_hypertable('meters', 'time'), create_hypertable('probes', 'time');
+INSERT INTO meters VALUES ('2026-03-01 00:10Z', 1);
+CREATE MATERIALIZED VIEW hourly WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+  SELECT time_bucket('1 hour', time) AS bucket, sum(value) AS total
+  FROM (SELECT * FROM meters UNION ALL SELECT * FROM probes) AS both_of_them GROUP BY 1;
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_united_hypertables_is_followed() {
+    let directory = tempfile::tempdir().expect("there is room for files");
+    let options = || InstanceOptions { scheduler: false, ..InstanceOptions::at(directory.path()) };
+    for start in 0..3 {
+        let instance = Instance::open(options()).await.expect("it can be opened");
+        let mut session = instance.session("postgres", "postgres").await.expect("there is such a database");
+        match start {
+            0 => session.run(UNITED).await.expect("the setup is right"),
+            _ => session.run("INSERT INTO probes VALUES ('2026-03-01 00:20Z', 100)").await.expect("it is accepted"),
+        };
+        let totals = rows(&mut session, "SELECT total FROM hourly").await.expect("it is answered");
+        assert_eq!(totals, [[(1 + 100 * start).to_string()]]);
+        let refresh = "CALL refresh_continuous_aggregate('hourly', NULL, NULL)";
+        session.run(refresh).await.expect("it is refreshed");
+        drop(session);
+        instance.close().await.expect("it can be closed");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_tables_are_gone_with_their_session() {
     let directory = tempfile::tempdir().expect("there is room for files");

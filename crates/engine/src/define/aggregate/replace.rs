@@ -85,7 +85,7 @@ async fn exchange(
     if frozen_rows.row_count > 0 {
         let taken = planned.definition.take_over(before).map_err(|why| {
             Error::unsupported(format!("cannot replace the definition of continuous aggregate \"{}\"", old.name))
-                .detail(format!("Chunks of \"{}\" were dropped, and {why}.", planned.source.name))
+                .detail(format!("Chunks of {} were dropped, and {why}.", source_names(work, old)))
                 .hint("Create another aggregate beside it, which begins with the rows that are there.")
         })?;
         planned.definition = planned.definition.lacking(&taken.unknown);
@@ -132,7 +132,10 @@ async fn exchange(
 fn reformed(work: &Work, cagg: &Arc<ContinuousAggregate>) -> Result<Vec<(Arc<ContinuousAggregate>, Planned)>> {
     let mut reformed = Vec::new();
     for over in dependents::aggregates_over(work, &Relation::Cagg(cagg.clone())) {
-        let refused = |why: String| dependents::cannot_change(cagg, "continuous aggregate", &over.name, &why);
+        let refused = |why: String| {
+            let kind = "continuous aggregate";
+            dependents::cannot_change((kind, &cagg.name), kind, &over.name, &why)
+        };
         let planner = work.planner().for_definition(&over);
         let name = format!("{}.{}", over.schema, over.name);
         let planned = Planned::new(work, &planner, &*parse_query(&over.query)?, &name);
@@ -185,6 +188,16 @@ fn table(work: &Work, id: TableId) -> Result<Arc<Table>> {
     table.ok_or_else(|| Error::internal("an aggregate has its tables"))
 }
 
+/// What an aggregate is over, by name.
+fn source_names(work: &Work, cagg: &ContinuousAggregate) -> String {
+    let catalog = work.transaction.version().catalog();
+    let name = |id: TableId| {
+        let parent = catalog.kept_by(id).map(|parent| &parent.name);
+        parent.or(catalog.tables.get(&id).map(|table| &table.name)).map(|name| format!("\"{name}\""))
+    };
+    cagg.sources().filter_map(name).collect::<Vec<_>>().join(" and ")
+}
+
 fn number(table: &Table) -> u32 {
     table.hypertable.as_ref().map_or(0, |hypertable| hypertable.number)
 }
@@ -195,16 +208,14 @@ fn tell_unknown(
     (old, before): (&ContinuousAggregate, &Definition),
     (cagg, planned): (&ContinuousAggregate, &Planned),
 ) {
+    let sources = source_names(work, old);
     let known: Vec<&String> = before.unknown_outputs().into_iter().map(|place| &old.outputs[place].0).collect();
     for place in planned.definition.unknown_outputs() {
         let name = &cagg.outputs[place].0;
         if !known.contains(&name) {
             work.notice(
                 Notice::new(format!("column \"{name}\" of \"{}\" is NULL where chunks were dropped", cagg.name))
-                    .detail(format!(
-                        "What it is computed from was not kept of the rows of \"{}\".",
-                        planned.source.name
-                    )),
+                    .detail(format!("What it is computed from was not kept of the rows of {sources}.")),
             );
         }
     }
@@ -235,7 +246,7 @@ async fn fill_buckets(
     fill: Fill,
 ) -> Result<()> {
     let version = work.transaction.version();
-    let stale = match old.source == cagg.source {
+    let stale = match old.sources().eq(cagg.sources()) {
         true => {
             let materialized = RangeSet::all().subtract(version.cagg(cagg.id).pending.never_materialized());
             materialized.subtract(&version.table(cagg.materialization).dropped)
