@@ -206,6 +206,9 @@ impl Version {
                     let (dropped, schema) = (std::mem::take(&mut data.dropped), data.schema.take());
                     *data = TableData { dropped, schema, epoch: data.epoch + 1, ..TableData::default() }
                 });
+                if let Some(TableKind::FrozenBase(cagg)) = self.catalog.tables.get(table).map(|t| t.kind.clone()) {
+                    self.change_cagg(cagg, |data| data.frozen = RangeSet::empty());
+                }
                 self.touch(*table, &RangeSet::all(), &mut all);
             }
             Op::DropChunks { table, ranges } => self.change_table(*table, |data| {
