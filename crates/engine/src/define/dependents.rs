@@ -138,8 +138,9 @@ pub fn refuse_unplannable(work: &Work, table: TableId) -> Result<()> {
     let Some(table) = work.transaction.version().catalog().tables.get(&table) else { return Ok(()) };
     for cagg in aggregates_over(work, &Relation::Table(table.clone())) {
         if let Err(why) = Definition::of(&work.planner().for_definition(&cagg), &cagg) {
+            let why = why.detail.unwrap_or(why.message);
             let kind = "continuous aggregate";
-            return Err(cannot_change(("table", &table.name), kind, &cagg.name, why.message.trim_end_matches('.')));
+            return Err(cannot_change(("table", &table.name), kind, &cagg.name, why.trim_end_matches('.')));
         }
     }
     Ok(())

@@ -95,15 +95,16 @@ impl Definition {
     /// The groups under the names that partial states know them by, and the same as columns of what is grouped.
     pub(super) fn named_groups(&self) -> (Vec<Expr>, Vec<Expr>) {
         let names = self.group_names();
-        let columns = names.iter().cloned().map(bare);
-        let named = |key: &Expr| {
-            let place = self.groups.iter().position(|group| group == key);
-            place.map_or_else(|| key.clone(), |place| key.clone().alias(&names[place]))
-        };
-        let Some(sets) = self.sets() else { return (self.groups.iter().map(named).collect(), columns.collect()) };
-        let sets = sets.iter().map(|set| set.iter().map(named).collect()).collect();
-        let which = cast(bare(Aggregate::INTERNAL_GROUPING_ID), arrow_type(&KEPT)).alias(&names[names.len() - 1]);
-        let columns = columns.take(names.len() - 1).chain([which]);
-        (vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets))], columns.collect())
+        let mut columns: Vec<Expr> = names.iter().map(bare).collect();
+        let named = |(group, name): (&Expr, &String)| group.clone().alias(name);
+        let Some(sets) = self.sets() else { return (self.groups.iter().zip(&names).map(named).collect(), columns) };
+        let keys = || self.groups.iter().zip(&names);
+        let of_set =
+            |set: &Vec<Expr>| set.iter().filter_map(|key| keys().find(|(group, _)| *group == key)).map(named).collect();
+        let sets = GroupingSet::GroupingSets(sets.iter().map(of_set).collect());
+        if let (Some(which), Some(name)) = (columns.last_mut(), names.last()) {
+            *which = cast(bare(Aggregate::INTERNAL_GROUPING_ID), arrow_type(&KEPT)).alias(name);
+        }
+        (vec![Expr::GroupingSet(sets)], columns)
     }
 }
