@@ -150,6 +150,9 @@ pub async fn drop_chunks(
     if ranges.is_empty() {
         return Ok(());
     }
+    if cagg.is_none() {
+        work.refuse_kept(table)?;
+    }
     let over: Vec<_> = work.transaction.version().catalog().caggs_over(table.id).cloned().collect();
     if let Some(cagg) = cagg.filter(|_| !over.is_empty()) {
         refuse_windows(cagg)?;
