@@ -177,10 +177,10 @@ impl Action {
             }
             Action::Truncate { table } => format!("TRUNCATE {}", tables[*table].name),
             Action::Create { aggregate, materialized_only, with_data } => {
-                aggregate.create(tables[aggregate.table].name, *materialized_only, *with_data)
+                aggregate.create(tables, *materialized_only, *with_data)
             }
             Action::Replace { aggregate, materialized_only, with_data } => {
-                let create = aggregate.create(tables[aggregate.table].name, *materialized_only, *with_data);
+                let create = aggregate.create(tables, *materialized_only, *with_data);
                 create.replacen("CREATE", "CREATE OR REPLACE", 1)
             }
             Action::Drop { aggregate } => format!("DROP MATERIALIZED VIEW {aggregate}"),

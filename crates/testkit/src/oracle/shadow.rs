@@ -54,7 +54,7 @@ pub type Kept = BTreeMap<String, Vec<Vec<Value>>>;
 impl AggregateState {
     /// Whether its rows are those of the table themselves.
     fn is_over(&self, table: usize) -> bool {
-        self.definition.table == table && self.definition.over.is_none()
+        self.definition.reads(table) && self.definition.over.is_none()
     }
 }
 
@@ -84,13 +84,13 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether it makes a bucket of the table dirty.
-    fn touches(&self, table: usize, aggregate: &Aggregate, start: i64) -> bool {
+    /// Whether it makes a bucket of an aggregate dirty.
+    fn touches(&self, aggregate: &Aggregate, start: i64) -> bool {
         match self {
             Change::Insert(t, rows) | Change::Delete(t, rows) => {
-                *t == table && rows.iter().any(|row| reaches(aggregate, row.time, start))
+                aggregate.reads(*t) && rows.iter().any(|row| reaches(aggregate, row.time, start))
             }
-            Change::Truncate(t, _) => *t == table,
+            Change::Truncate(t, _) => aggregate.reads(*t),
             _ => false,
         }
     }
@@ -148,8 +148,10 @@ impl Shadow {
     fn groups(&self, state: &AggregateState, kept: &Kept) -> Vec<Group> {
         let definition = &state.definition;
         let Some(over) = &definition.over else {
-            let live = self.tables[definition.table].live.values();
-            return definition.groups(live.chain(&state.frozen).map(Member::of_table).collect());
+            let live = self.tables.iter().enumerate();
+            let live = live.flat_map(|(table, rows)| definition.taken(table, rows.live.values()));
+            let rows = live.chain(state.frozen.iter().copied());
+            return definition.groups(rows.map(|row| Member::of_table(&row)).collect());
         };
         let parent = &self.aggregates[&over.aggregate.name];
         let members = match parent.materialized_only {
@@ -328,9 +330,10 @@ impl Shadow {
 
     /// The buckets inside a window that have or had rows, up to that of the newest row.
     fn buckets(&self, aggregate: &Aggregate, start: Option<i64>, end: Option<i64>) -> Vec<i64> {
-        let table = &self.tables[aggregate.table];
-        let Some(newest) = table.live.values().map(|row| row.time).max() else { return Vec::new() };
-        let starts: BTreeSet<i64> = table.seen.iter().map(|t| aggregate.start_of(*t)).collect();
+        let tables = || self.tables.iter().enumerate().filter(|(i, _)| aggregate.reads(*i)).map(|(_, table)| table);
+        let live = tables().flat_map(|table| table.live.values());
+        let Some(newest) = live.map(|row| row.time).max() else { return Vec::new() };
+        let starts: BTreeSet<i64> = tables().flat_map(|table| &table.seen).map(|t| aggregate.start_of(*t)).collect();
         let is_inside =
             |s: &i64| start.is_none_or(|start| *s >= start) && end.is_none_or(|end| aggregate.bucket.end(*s) <= end);
         starts.into_iter().filter(|s| *s <= newest && is_inside(s)).collect()
@@ -382,14 +385,14 @@ impl Shadow {
                 self.remove(*table, rows)?;
             }
             Change::Truncate(table, rows) => {
-                let over = self.aggregates.values_mut().filter(|state| state.definition.table == *table);
+                let over = self.aggregates.values_mut().filter(|state| state.definition.reads(*table));
                 over.for_each(|state| state.clean.clear());
                 self.remove(*table, rows)?;
             }
             Change::Freeze(table, rows) => {
                 self.remove(*table, rows)?;
                 let over = self.aggregates.values_mut().filter(|state| state.is_over(*table));
-                over.for_each(|state| state.frozen.extend(rows));
+                over.for_each(|state| state.frozen.extend(state.definition.taken(*table, rows.iter())));
             }
             Change::Create(aggregate, materialized_only) => {
                 let state = AggregateState {
@@ -426,9 +429,8 @@ impl Shadow {
                 let state = self.state(name)?;
                 let definition = state.definition.clone();
                 let is_over_more = definition.over.is_some() && others.iter().any(|o| o.changes_what_is_shown());
-                let touched = |start: &i64| {
-                    is_over_more || others.iter().any(|other| other.touches(definition.table, &definition, *start))
-                };
+                let touched =
+                    |start: &i64| is_over_more || others.iter().any(|other| other.touches(&definition, *start));
                 state.clean.extend(buckets.iter().filter(|start| !touched(start)));
                 state.ever.extend(buckets);
             }
@@ -487,7 +489,7 @@ impl Shadow {
     }
 
     fn touch(&mut self, table: usize, rows: &[Row]) {
-        for state in self.aggregates.values_mut().filter(|state| state.definition.table == table) {
+        for state in self.aggregates.values_mut().filter(|state| state.definition.reads(table)) {
             for row in rows {
                 let (first, last) = state.definition.reached((row.time, row.time));
                 state.clean.retain(|start| *start < first || *start > last);
