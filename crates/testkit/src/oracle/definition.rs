@@ -698,11 +698,15 @@ impl Aggregate {
         plain.chain(united).copied().collect()
     }
 
+    /// Whether it groups the rows that another over tables does.
+    pub fn is_of_the_rows_of(&self, other: &Aggregate) -> bool {
+        (self.table, self.united, self.filter) == (other.table, other.united, other.filter)
+    }
+
     /// Whether all that this shows is known of rows of which nothing but what the other keeps is left.
     pub fn is_known_from(&self, other: &Aggregate) -> bool {
         self.cut == other.cut
-            && self.filter == other.filter
-            && (self.table, self.united) == (other.table, other.united)
+            && self.is_of_the_rows_of(other)
             && (self.having.is_none() || self.having == other.having)
             && self.keys.iter().all(|key| other.keys.contains(key))
             && self.outputs.iter().all(|output| other.outputs.contains(output))

@@ -296,7 +296,12 @@ impl Generator {
         new.having = new.having.filter(|_| random.chance(70));
         let aggregate = Arc::new(new);
         self.aggregates[at] = aggregate.clone();
-        Action::Replace { aggregate, materialized_only: self.random.chance(15), with_data: self.random.chance(60) }
+        Action::Replace {
+            aggregate,
+            materialized_only: self.random.chance(15),
+            with_data: self.random.chance(60),
+            discard: self.random.chance(40),
+        }
     }
 
     fn aggregate(&mut self) -> String {
@@ -561,8 +566,8 @@ pub fn aggregate(random: &mut Random, name: String, table: usize, kind: TimeKind
 
 /// What an aggregate over a table unites its rows with: seldom with rows of its own.
 fn united(random: &mut Random, tables: &[Table], table: usize) -> Option<United> {
-    let others = (0..tables.len()).filter(|other| *other != table && tables[*other].kind == tables[table].kind);
-    let with = match others.last() {
+    let other = (0..tables.len()).find(|other| *other != table && tables[*other].kind == tables[table].kind);
+    let with = match other {
         Some(other) if random.chance(60) => other,
         _ if random.chance(5) => table,
         _ => return None,

@@ -71,6 +71,8 @@ pub enum Change {
     Freeze(usize, Vec<Row>),
     /// An aggregate comes.
     Create(Arc<Aggregate>, bool),
+    /// What dropped rows were of an aggregate is forgotten.
+    Discard(String),
     /// An aggregate gets another definition.
     Replace(Arc<Aggregate>, bool),
     /// An aggregate goes.
@@ -226,19 +228,27 @@ impl Shadow {
                 }
                 Prediction::Changes(changes)
             }
-            Action::Replace { aggregate, materialized_only, with_data } => match self.aggregates.get(&aggregate.name) {
-                Some(state)
-                    if self.above(&aggregate.name).is_empty()
-                        && (state.frozen.is_empty() || aggregate.is_known_from(&state.definition)) =>
-                {
-                    let mut changes = vec![Change::Replace(aggregate.clone(), *materialized_only)];
-                    if *with_data {
-                        changes.extend(self.settling(aggregate, None, None, Vec::new()));
+            Action::Replace { aggregate, materialized_only, with_data, discard } => {
+                match self.aggregates.get(&aggregate.name) {
+                    Some(state) if self.above(&aggregate.name).is_empty() => {
+                        let is_known = state.frozen.is_empty() || aggregate.is_known_from(&state.definition);
+                        let is_lost = *discard && !aggregate.is_of_the_rows_of(&state.definition);
+                        if !is_known && !is_lost {
+                            return Prediction::Skip;
+                        }
+                        let mut changes = Vec::new();
+                        if !is_known {
+                            changes.push(Change::Discard(aggregate.name.clone()));
+                        }
+                        changes.push(Change::Replace(aggregate.clone(), *materialized_only));
+                        if *with_data {
+                            changes.extend(self.settling(aggregate, None, None, Vec::new()));
+                        }
+                        Prediction::Changes(changes)
                     }
-                    Prediction::Changes(changes)
+                    _ => Prediction::Skip,
                 }
-                _ => Prediction::Skip,
-            },
+            }
             Action::Drop { aggregate } if !self.above(aggregate).is_empty() => Prediction::Fails("2BP01"),
             Action::Drop { aggregate } => self.if_there(aggregate, |_| vec![Change::Forget(aggregate.clone())]),
             Action::Alter { aggregate, materialized_only } => {
@@ -407,6 +417,7 @@ impl Shadow {
                     return Err(format!("{} was created twice", aggregate.name));
                 }
             }
+            Change::Discard(name) => self.state(name)?.frozen.clear(),
             Change::Replace(aggregate, materialized_only) => {
                 let state = self.state(&aggregate.name)?;
                 state.definition = aggregate.clone();
