@@ -779,7 +779,10 @@ async fn refresh_continuous_aggregate(work: &mut Work, asked: Asked) -> Result<(
 /// The aggregate or hypertable that chunks are of: its table, and the aggregate if it is one's.
 fn chunked(work: &Work, relation: Relation) -> Result<(Arc<Table>, Option<Arc<ContinuousAggregate>>)> {
     match relation {
-        Relation::Table(table) if table.hypertable.is_some() => Ok((table, None)),
+        Relation::Table(table) if table.hypertable.is_some() => {
+            let cagg = work.transaction.version().catalog().kept_by(table.id).cloned();
+            Ok((table, cagg))
+        }
         Relation::Table(table) => {
             Err(Error::new("TS001", format!("\"{}\" is not a hypertable or a continuous aggregate", table.name)))
         }

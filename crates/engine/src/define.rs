@@ -448,6 +448,7 @@ fn drop_relation(
         (Relation::Cagg(cagg), _) => Err(Error::new("42809", format!("\"{}\" is not a table", cagg.name))
             .hint("Use DROP MATERIALIZED VIEW to remove a materialized view.")),
         (Relation::Table(table), ObjectType::Table) if !matches!(table.kind, TableKind::View(_)) => {
+            work.refuse_kept(&table)?;
             table::drop_table(work, &table, cascade)
         }
         (Relation::Table(table), ObjectType::View) if matches!(table.kind, TableKind::View(_)) => {

@@ -16,10 +16,11 @@
 pub mod answer;
 pub mod history;
 mod inputs;
+mod sets;
 mod state;
 pub mod windows;
 
-pub use inputs::{Inputs, Origin, origin};
+pub use inputs::{Inputs, Origin, origins};
 pub use state::{Sameness, bare};
 
 use crate::query::Planner;
@@ -37,6 +38,7 @@ use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use sets::Told;
 use state::{Merges, Source, State};
 use windows::{Below, Calendar, Windows};
 
@@ -147,28 +149,21 @@ impl Definition {
         let LogicalPlan::Projection(projection) = plan else {
             return Err(invalid("The query must be a SELECT with GROUP BY."));
         };
-        let outputs: Vec<(String, Expr)> = projection
-            .expr
-            .iter()
-            .zip(projection.schema.fields())
-            .map(|(expr, field)| (field.name().clone(), expr.clone().unalias()))
-            .collect();
-        let (window_nodes, below) = windows::nodes_of(strip(projection.input.as_ref().clone()));
-        let (having, aggregate) = match strip(below) {
-            LogicalPlan::Filter(filter) => (Some(filter.predicate.clone()), strip(filter.input.as_ref().clone())),
+        let (window_nodes, below) = windows::nodes_of(projection.input.as_ref().clone());
+        let (having, below) = match below {
+            LogicalPlan::Filter(filter) => (Some(filter.predicate.clone()), filter.input.as_ref().clone()),
             other => (None, other),
         };
+        let (told, aggregate) = Told::of(below);
+        let having = having.map(|having| told.put_into(having)).transpose()?;
+        let outputs = projection.expr.iter().zip(projection.schema.fields());
+        let outputs = outputs.map(|(expr, field)| Ok((field.name().clone(), told.put_into(expr.clone().unalias())?)));
+        let outputs = outputs.collect::<Result<Vec<(String, Expr)>>>()?;
         let LogicalPlan::Aggregate(Aggregate { input, group_expr, aggr_expr, schema, .. }) = aggregate else {
             return Err(invalid("Include at least one aggregate function and a GROUP BY clause with time bucket."));
         };
-        if group_expr.iter().any(|g| matches!(g, Expr::GroupingSet(_))) {
-            return Err(invalid("GROUPING SETS, ROLLUP and CUBE are not supported in a continuous aggregate.")
-                .hint("A set without the bucket is of all time. Create an aggregate for each set that has it."));
-        }
         let inputs = Inputs::of(planner, &input)?;
-        let groups: Result<Vec<Expr>> =
-            group_expr.into_iter().map(|group| truncating(planner, group, &input)).collect();
-        let groups = groups?;
+        let groups = sets::keys(group_expr, |key| truncating(planner, key, &input))?;
         let bucket = bucket_among(planner, &input, &inputs, &groups)?;
         let mut definition = Definition {
             groups,
@@ -185,6 +180,14 @@ impl Definition {
             input: input.as_ref().clone(),
             inputs,
         };
+        if definition.sets().is_some_and(|sets| !sets.iter().all(|set| set.contains(&definition.groups[bucket]))) {
+            return Err(sets::without_bucket());
+        }
+        if definition.sets().is_some() && !window_nodes.is_empty() {
+            let what =
+                "Window functions over GROUPING SETS, ROLLUP or CUBE are not supported in a continuous aggregate.";
+            return Err(invalid(what).hint("Use them in queries or views over the aggregate."));
+        }
         // Rows that have all keys are distinct as they are.
         let shows = |key: usize| {
             let is_key = |expr: &Expr| matches!(expr, Expr::Column(c) if definition.schema.maybe_index_of_column(c) == Some(key));
@@ -338,7 +341,9 @@ impl Definition {
         for call in &self.calls {
             let Call::Of { aggregate, .. } = call else { continue };
             let [Expr::Column(column)] = aggregate.params.args.as_slice() else { continue };
-            let Some(Origin::Aggregate(cagg, output)) = origin(planner, &self.input, column)? else { continue };
+            let Some(&Origin::Aggregate(cagg, output)) = origins(planner, &self.input, column)?.first() else {
+                continue;
+            };
             let Some(cagg) = planner.version().catalog().caggs.get(&cagg).cloned() else { continue };
             let (inner, outer) = (planner.meaning_of(&cagg)?.function_of(output), aggregate.func.name());
             let composes = match outer {
@@ -388,7 +393,7 @@ impl Definition {
         self.bucket
     }
 
-    /// Whether a group is a column of the source as it is.
+    /// The names of the groups among partial states.
     pub fn group_names(&self) -> Vec<String> {
         (0..self.groups.len()).map(|i| format!("_key_{i}")).collect()
     }
@@ -397,8 +402,7 @@ impl Definition {
     ///
     /// Whatever the planner's override left of the source is what they are states of.
     pub fn partial(&self) -> Result<LogicalPlan> {
-        let groups: Vec<Expr> =
-            self.groups.iter().zip(self.group_names()).map(|(g, name)| g.clone().alias(name)).collect();
+        let (groups, columns) = self.named_groups();
         let states: Vec<Expr> = self
             .states
             .iter()
@@ -406,21 +410,21 @@ impl Definition {
             .map(|(i, s)| Ok(s.partial()?.alias(format!("_s{i}"))))
             .collect::<Result<_>>()?;
         let plan = LogicalPlanBuilder::from(self.input.clone()).aggregate(groups, states)?;
-        Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
+        Ok(plan.project(self.flat(columns))?.build()?)
     }
 
     /// Merges partial states that may be of the same groups.
     pub fn merge(&self, partials: LogicalPlan) -> Result<LogicalPlan> {
         let groups: Vec<Expr> = self.group_names().into_iter().map(bare).collect();
+        let columns = groups.clone();
         let merges = self.states.iter().enumerate().map(|(i, state)| state.merge().alias(format!("_s{i}")));
         let merges: Vec<Expr> = merges.collect();
         let plan = LogicalPlanBuilder::from(partials).aggregate(groups, merges)?;
-        Ok(plan.project(self.flat(|i, state| state.flatten(i)))?.build()?)
+        Ok(plan.project(self.flat(columns))?.build()?)
     }
 
-    fn flat(&self, components: impl Fn(usize, &State) -> Vec<Expr>) -> Vec<Expr> {
-        let groups = self.group_names().into_iter().map(bare);
-        groups.chain(self.states.iter().enumerate().flat_map(|(i, s)| components(i, s))).collect()
+    fn flat(&self, groups: Vec<Expr>) -> Vec<Expr> {
+        groups.into_iter().chain(self.states.iter().enumerate().flat_map(|(i, state)| state.flatten(i))).collect()
     }
 
     /// Turns states, one row per group, into the rows that are kept; see [`Definition::columns`].
@@ -434,8 +438,11 @@ impl Definition {
             Some(qualifier) => expr.alias_qualified(Some(qualifier), name),
             None => expr.alias(name),
         };
-        let mut exprs: Vec<Expr> =
-            self.group_names().into_iter().enumerate().map(|(i, name)| rename(bare(name), known(i))).collect();
+        let group = |(i, name)| match self.is_set(i) {
+            true => rename(cast(bare(name), self.schema.field(i).data_type().clone()), known(i)),
+            false => rename(bare(name), known(i)),
+        };
+        let mut exprs: Vec<Expr> = self.group_names().into_iter().enumerate().map(group).collect();
         for (i, call) in self.calls.iter().enumerate() {
             let position = self.groups.len() + i;
             let wanted = self.schema.field(position).data_type().clone();
@@ -452,7 +459,9 @@ impl Definition {
             exprs.push(match column.role {
                 Role::Group(i) => {
                     let (qualifier, name) = known(i);
-                    Expr::Column(Column::new(qualifier, name)).alias(column.name)
+                    let group = Expr::Column(Column::new(qualifier, name));
+                    let group = if self.is_set(i) { cast(group, arrow_type(&sets::KEPT)) } else { group };
+                    group.alias(column.name)
                 }
                 Role::Output => {
                     let (_, expr) = self
@@ -562,7 +571,7 @@ impl Definition {
             });
         }
         for (i, name) in self.group_names().into_iter().enumerate().filter(|(i, _)| !groups_shown.contains(i)) {
-            let column_type = marked(self.schema.field(i), &name)?;
+            let column_type = if self.is_set(i) { sets::KEPT } else { marked(self.schema.field(i), &name)? };
             columns.push(Finished { name, column_type, role: Role::Group(i) });
         }
         columns.push(Finished { name: VISIBLE.to_owned(), column_type: ColumnType::Boolean, role: Role::Visible });
@@ -621,8 +630,11 @@ impl Definition {
 
     /// The columns of partial states, for the table that keeps them frozen.
     pub fn partial_columns(&self) -> Result<Vec<(String, ColumnType)>> {
-        let groups =
-            self.group_names().into_iter().enumerate().map(|(i, n)| (n, self.schema.field(i).data_type().clone()));
+        let data_type = |i: usize| match self.is_set(i) {
+            true => arrow_type(&sets::KEPT),
+            false => self.schema.field(i).data_type().clone(),
+        };
+        let groups = self.group_names().into_iter().enumerate().map(|(i, name)| (name, data_type(i)));
         groups
             .chain(self.states.iter().flat_map(|s| s.columns.clone()))
             .map(|(name, arrow)| {
@@ -738,7 +750,7 @@ fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups:
     let is_time = |origin: &Origin| match origin {
         Origin::Table(table, column) => {
             let time = catalog.tables.get(table).and_then(|t| t.time_column());
-            *table == inputs.source && time.is_some_and(|time| time.name == *column)
+            inputs.is_over(*table) && time.is_some_and(|time| time.name == *column)
         }
         Origin::Aggregate(cagg, output) => catalog
             .caggs
@@ -752,15 +764,16 @@ fn bucket_among(planner: &Planner, input: &LogicalPlan, inputs: &Inputs, groups:
         let Some(Expr::Column(time)) = call.args.get(1).map(uncast).filter(|_| call.name() == "time_bucket") else {
             continue;
         };
-        match origin(planner, input, time)? {
-            Some(found) if is_time(&found) => buckets.push(i),
+        match origins(planner, input, time)?.as_slice() {
+            found @ [_, ..] if found.iter().all(is_time) => buckets.push(i),
             _ => others += 1,
         }
     }
     match buckets[..] {
         [bucket] => Ok(bucket),
         [] if others > 0 => {
-            Err(Error::unsupported("time bucket function must reference the primary hypertable dimension column"))
+            Err(Error::unsupported("time bucket function must reference the primary hypertable dimension column")
+                .detail("That column is to come through as it is, from each hypertable if several are united."))
         }
         [] => Err(Error::unsupported("continuous aggregate view must include a valid time bucket function")),
         _ => Err(Error::unsupported("continuous aggregate view cannot contain multiple time bucket functions")),

@@ -217,6 +217,11 @@ impl Planner {
         self
     }
 
+    /// Reads only the rows of an aggregate's sources whose time is in `times`.
+    pub fn with_sources_within(self, cagg: &ContinuousAggregate, times: &RangeSet) -> Self {
+        cagg.sources().fold(self, |planner, source| planner.with_rows_within(source, times.clone()))
+    }
+
     /// The times that rows of a table, or of an aggregate by what keeps it, must have; `None` when any will do.
     pub fn rows_within(&self, table: TableId) -> Option<&RangeSet> {
         self.within.get(&table)
@@ -251,7 +256,8 @@ impl Planner {
             return Ok(known.definition.clone());
         }
         let planner = Planner { has_rows: false, ..self.for_definition(cagg) };
-        let definition = Arc::new(Definition::of(&planner.with_rows_within(cagg.source, RangeSet::empty()), cagg)?);
+        let planner = planner.with_sources_within(cagg, &RangeSet::empty());
+        let definition = Arc::new(Definition::of(&planner, cagg)?);
         let known = Meaning { catalog: catalog.clone(), cagg: cagg.clone(), definition: definition.clone() };
         let mut meanings = self.engine.meanings.lock();
         meanings.retain(|id, _| catalog.caggs.contains_key(id));

@@ -121,9 +121,9 @@ pub fn occupied(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
     hull(version, cagg.materialization).union(&computed)
 }
 
-/// Times that hold all rows of an aggregate's source, and all of its frozen states.
+/// Times that hold all rows of an aggregate's sources, and all of its frozen states.
 fn computable(version: &Version, cagg: &ContinuousAggregate) -> RangeSet {
-    let rows = hull(version, cagg.source);
+    let rows = cagg.sources().fold(RangeSet::empty(), |all, source| all.union(&hull(version, source)));
     let shown = match version.catalog().parent(cagg).filter(|parent| !parent.materialized_only) {
         Some(parent) => rows.union(&parent.bucket.starts(&computable(version, parent))),
         None => rows,
@@ -137,16 +137,17 @@ fn hull(version: &Version, table: TableId) -> RangeSet {
     definition.and_then(|t| version.table(table).hull(t)).into_iter().collect()
 }
 
-/// The newest finite time of the rows of an aggregate's source, or one after it.
+/// The newest finite time of the rows of an aggregate's sources, or one after it.
 pub fn newest(version: &Version, cagg: &ContinuousAggregate) -> Option<i64> {
     let catalog = version.catalog();
-    let rows = catalog.tables.get(&cagg.source).and_then(|table| version.table(table.id).newest(table));
+    let sources = cagg.sources().filter_map(|source| catalog.tables.get(&source));
+    let rows = sources.filter_map(|table| version.table(table.id).newest(table)).max();
     let parent = catalog.parent(cagg).filter(|parent| !parent.materialized_only);
     let shown = parent.and_then(|parent| Some(parent.bucket.floor(newest(version, parent)?)));
     rows.max(shown)
 }
 
-/// Finished rows of whole buckets, computed from the source's rows and the frozen base.
+/// Finished rows of whole buckets, computed from the sources' rows and the frozen base.
 pub fn compute(planner: &Planner, cagg: &ContinuousAggregate, buckets: &RangeSet) -> Result<LogicalPlan> {
     let (restricted, definition) = definition_within(planner, cagg, buckets)?;
     compute_as(&restricted, cagg, &definition, buckets)
@@ -172,18 +173,24 @@ pub fn compute_as(
     definition.finish(planner, states)
 }
 
-/// The partial states of the source's rows in these times, for freezing them.
-pub fn partial(planner: &Planner, cagg: &ContinuousAggregate, times: &RangeSet) -> Result<LogicalPlan> {
-    definition_within(planner, cagg, times)?.1.partial()
+/// The partial states of one source's rows in these times, for freezing them.
+pub fn partial(
+    planner: &Planner,
+    cagg: &ContinuousAggregate,
+    source: TableId,
+    times: &RangeSet,
+) -> Result<LogicalPlan> {
+    let others = planner.for_definition(cagg).with_sources_within(cagg, &RangeSet::empty());
+    Definition::of(&others.with_rows_within(source, times.clone()), cagg)?.partial()
 }
 
-/// A definition that reads no rows of its source but those of some times.
+/// A definition that reads no rows of its sources but those of some times.
 pub fn definition_within(
     planner: &Planner,
     cagg: &ContinuousAggregate,
     times: &RangeSet,
 ) -> Result<(Planner, Definition)> {
-    let restricted = planner.for_definition(cagg).with_rows_within(cagg.source, times.clone());
+    let restricted = planner.for_definition(cagg).with_sources_within(cagg, times);
     let definition = Definition::of(&restricted, cagg)?;
     Ok((restricted, definition))
 }

@@ -360,11 +360,14 @@ pub async fn ids_within(planner: &Planner, table: &Arc<Table>, ranges: &RangeSet
     Ok(ids)
 }
 
-/// About how many rows of the source lie in the ranges.
+/// About how many rows of the sources lie in the ranges.
 fn rows_within(version: &Version, cagg: &ContinuousAggregate, ranges: &RangeSet) -> u64 {
-    let Some(source) = version.catalog().tables.get(&cagg.source) else { return 0 };
-    let data = version.table(cagg.source);
-    ranges.iter().map(|range| data.rows_within(source, range)).sum()
+    let sources = cagg.sources().filter_map(|source| version.catalog().tables.get(&source));
+    let rows_of = |source: &Arc<Table>| {
+        let data = version.table(source.id);
+        ranges.iter().map(|range| data.rows_within(source, range)).sum::<u64>()
+    };
+    sources.map(rows_of).sum()
 }
 
 /// The ranges in two parts at a bucket's edge; `None` when they are one bucket.

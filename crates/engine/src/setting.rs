@@ -66,6 +66,7 @@ macro_rules! settings {
 }
 
 settings! {
+    "allow_system_table_mods", "off", false, Kind::Bool, "Whether tables that keep continuous aggregates may be written by SQL.";
     "application_name", "", true, Kind::Text, "Name of the application, for logs and pg_stat_activity.";
     "array_nulls", "on", false, Kind::OneOf(&["on"]), "NULL in the text of an array is a null.";
     "autovacuum", "off", false, Kind::Fixed, "Told to those who ask; says nothing of this server.";

@@ -90,7 +90,7 @@ impl Work {
     /// The table that a name stands for, to write to or define.
     ///
     /// # Errors
-    /// 42P01 when there is none, 42809 when it is a view.
+    /// 42P01 when there is none, 42809 when it is a view, 0A000 when it keeps an aggregate.
     pub fn table(&self, name: &ast::ObjectName) -> Result<Arc<Table>> {
         self.table_of(&parse::name_parts(name))
     }
@@ -98,11 +98,30 @@ impl Work {
     /// As [`Work::table`], by the parts of the name.
     pub fn table_of(&self, parts: &[String]) -> Result<Arc<Table>> {
         match self.resolve(parts)? {
-            Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => Ok(table),
+            Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => {
+                self.refuse_kept(&table)?;
+                Ok(table)
+            }
             Relation::Table(table) => Err(Error::new("42809", format!("\"{}\" is a view", table.name))),
             Relation::Cagg(cagg) => Err(Error::new("42809", format!("\"{}\" is a continuous aggregate", cagg.name))
                 .hint("Change its source table and refresh it.")),
         }
+    }
+
+    /// Refuses to change a table that keeps a continuous aggregate: it would no longer hold what its rows give.
+    ///
+    /// # Errors
+    /// 0A000, unless `allow_system_table_mods` is on.
+    pub fn refuse_kept(&self, table: &Table) -> Result<()> {
+        let (TableKind::Materialization(cagg) | TableKind::FrozenBase(cagg)) = table.kind else { return Ok(()) };
+        if self.settings.get("allow_system_table_mods")? == "on" {
+            return Ok(());
+        }
+        let cagg = self.transaction.version().catalog().caggs.get(&cagg);
+        let cagg = cagg.ok_or_else(|| Error::internal("what is kept is kept of an aggregate"))?;
+        Err(Error::unsupported(format!("cannot change \"{}\"", table.name))
+            .detail(format!("It is what continuous aggregate \"{}\" keeps, which only a refresh writes.", cagg.name))
+            .hint("Change the source table of the aggregate; a refresh brings it up to date."))
     }
 
     /// The continuous aggregate that a name stands for.

@@ -172,7 +172,7 @@ impl Catalog {
 
     /// Continuous aggregates whose rows come from this table, as the bucketed source.
     pub fn caggs_over(&self, source: TableId) -> impl Iterator<Item = &Arc<ContinuousAggregate>> {
-        self.caggs.values().filter(move |c| c.source == source)
+        self.caggs.values().filter(move |c| c.is_over(source))
     }
 
     /// Whether a table, view or aggregate has this name.

@@ -26,8 +26,10 @@ pub struct ContinuousAggregate {
     pub search_path: Vec<String>,
     /// Session time zone captured when it was created.
     pub time_zone: String,
-    /// The hypertable whose time is bucketed.
+    /// The hypertable whose time is bucketed, or what keeps the aggregate that it is over.
     pub source: TableId,
+    /// Further hypertables, whose rows are united with those of the first.
+    pub united: Vec<TableId>,
     /// Other tables that the query reads.
     pub joined: Vec<TableId>,
     /// How its time is cut.
@@ -52,6 +54,16 @@ impl ContinuousAggregate {
     /// Its name in the catalog.
     pub fn key(&self) -> ObjectKey {
         ObjectKey::Relation(self.schema.clone(), self.name.clone())
+    }
+
+    /// The tables whose times are bucketed: what is over several goes by the name and the clock of the first.
+    pub fn sources(&self) -> impl Iterator<Item = TableId> {
+        std::iter::once(self.source).chain(self.united.iter().copied())
+    }
+
+    /// Whether a table is one of those whose times are bucketed.
+    pub fn is_over(&self, table: TableId) -> bool {
+        self.sources().any(|source| source == table)
     }
 
     /// Whether its view has window functions over its buckets.

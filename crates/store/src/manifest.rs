@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const FILE: &str = "manifest.redb";
 const NEW: &str = "manifest.new";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 8 << 20;

@@ -458,7 +458,7 @@ fn touched_since(cagg: CaggId, transaction: &Transaction, order: &Order, base: L
     };
     let touched = order.recent.iter().filter(|r| r.lsn > base).flat_map(|r| {
         r.touched.iter().filter_map(|(table, touched)| match definition {
-            d if d.source == *table => Some(touched.clone()),
+            d if d.is_over(*table) => Some(touched.clone()),
             d if d.joined.contains(table) => Some(RangeSet::all()),
             _ => None,
         })
@@ -486,7 +486,7 @@ fn effects_of(transaction: &Transaction) -> Recent {
                 if let CatalogChange::PutCagg(cagg) = change
                     && !transaction.base().catalog().caggs.contains_key(&cagg.id)
                 {
-                    effects.sources.insert(cagg.source);
+                    effects.sources.extend(cagg.sources());
                     effects.sources.extend(&cagg.joined);
                     effects.ancestors.extend(transaction.version().catalog().ancestors(cagg).iter().map(|c| c.id));
                 }

@@ -206,6 +206,9 @@ impl Version {
                     let (dropped, schema) = (std::mem::take(&mut data.dropped), data.schema.take());
                     *data = TableData { dropped, schema, epoch: data.epoch + 1, ..TableData::default() }
                 });
+                if let Some(TableKind::FrozenBase(cagg)) = self.catalog.tables.get(table).map(|t| t.kind.clone()) {
+                    self.change_cagg(cagg, |data| data.frozen = RangeSet::empty());
+                }
                 self.touch(*table, &RangeSet::all(), &mut all);
             }
             Op::DropChunks { table, ranges } => self.change_table(*table, |data| {
@@ -306,7 +309,7 @@ impl Version {
         *known = known.union(times);
         let catalog = self.catalog.clone();
         for cagg in catalog.caggs.values() {
-            let reached = match cagg.source == table {
+            let reached = match cagg.is_over(table) {
                 true => times.clone(),
                 false if cagg.joined.contains(&table) => RangeSet::all(),
                 false => continue,

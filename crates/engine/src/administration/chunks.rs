@@ -150,6 +150,9 @@ pub async fn drop_chunks(
     if ranges.is_empty() {
         return Ok(());
     }
+    if cagg.is_none() {
+        work.refuse_kept(table)?;
+    }
     let over: Vec<_> = work.transaction.version().catalog().caggs_over(table.id).cloned().collect();
     if let Some(cagg) = cagg.filter(|_| !over.is_empty()) {
         refuse_windows(cagg)?;
@@ -158,7 +161,7 @@ pub async fn drop_chunks(
     }
     for cagg in over {
         settle(work, &cagg, &ranges).await?;
-        freeze(work, &cagg, &ranges).await?;
+        freeze(work, &cagg, table, &ranges).await?;
     }
     if let Some(cagg) = cagg {
         let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
@@ -191,14 +194,16 @@ async fn refuse_rows_below(work: &Work, cagg: &Arc<ContinuousAggregate>, ranges:
     let mut times = ranges.clone();
     for level in std::iter::once(cagg.clone()).chain(catalog.ancestors(cagg)) {
         times = level.bucket.starting(&times);
-        let source = catalog.tables.get(&level.source).ok_or_else(|| Error::internal("an aggregate has a source"))?;
-        if refresh::ids_within(&work.planner(), source, &times).await?.is_empty() {
-            continue;
+        for source in level.sources() {
+            let source = catalog.tables.get(&source).ok_or_else(|| Error::internal("an aggregate has a source"))?;
+            if refresh::ids_within(&work.planner(), source, &times).await?.is_empty() {
+                continue;
+            }
+            let (name, top) = (catalog.parent(&level).map_or(&source.name, |parent| &parent.name), &cagg.name);
+            return Err(Error::new("55000", format!("cannot drop chunks of \"{top}\" before those of \"{name}\""))
+                .detail(format!("\"{name}\" still has rows of these times, and other aggregates are over \"{top}\"."))
+                .hint(format!("Drop the chunks of \"{name}\" first.")));
         }
-        let (name, top) = (catalog.parent(&level).map_or(&source.name, |parent| &parent.name), &cagg.name);
-        return Err(Error::new("55000", format!("cannot drop chunks of \"{top}\" before those of \"{name}\""))
-            .detail(format!("\"{name}\" still has rows of these times, and other aggregates are over \"{top}\"."))
-            .hint(format!("Drop the chunks of \"{name}\" first.")));
     }
     Ok(())
 }
@@ -219,10 +224,15 @@ async fn settle(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &Range
     Ok(())
 }
 
-/// Adds the partial states of the rows in the ranges to the frozen base.
-async fn freeze(work: &mut Work, cagg: &Arc<ContinuousAggregate>, ranges: &RangeSet) -> Result<()> {
+/// Adds the partial states of a source's rows in the ranges to the frozen base.
+async fn freeze(
+    work: &mut Work,
+    cagg: &Arc<ContinuousAggregate>,
+    source: &Arc<Table>,
+    ranges: &RangeSet,
+) -> Result<()> {
     let planner = work.planner();
-    let partial = realtime::partial(&planner, cagg, ranges)?;
+    let partial = realtime::partial(&planner, cagg, source.id, ranges)?;
     let frozen = work.transaction.version().catalog().tables.get(&cagg.frozen_base).cloned();
     let frozen = frozen.ok_or_else(|| Error::internal("an aggregate has a frozen base"))?;
     let states = planner.run(partial, &[]).await?;

@@ -15,7 +15,7 @@ use crate::work::Work;
 use datafusion::sql::sqlparser::ast::{self, Distinct, Expr, SelectItem, SetExpr, Visit, Visitor};
 use highwater_model::{CaggId, CatalogChange, ColumnId, ContinuousAggregate, Reach, TableId, TimeRange};
 use planned::{INTERNAL, Planned};
-use replace::{Fill, replace};
+use replace::{Fill, IfUnknown, replace};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -25,6 +25,9 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     if options.continuous != Some(true) {
         return Err(Error::unsupported("plain materialized views are not supported")
             .hint("Use WITH (timescaledb.continuous) and a time_bucket."));
+    }
+    if !create.or_replace {
+        options.refuse_discarding()?;
     }
     let (schema, name) = work.new_name(&create.name)?;
     let catalog = work.transaction.version().catalog();
@@ -57,7 +60,8 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
             ..old.as_ref().clone()
         };
         let fill = if create.with_data { Fill::Everything } else { Fill::Nothing };
-        replace(work, &old, changed, planned, fill).await?;
+        let if_unknown = if options.discard_frozen == Some(true) { IfUnknown::Discard } else { IfUnknown::Refuse };
+        replace(work, &old, changed, planned, fill, if_unknown).await?;
         return done("CREATE MATERIALIZED VIEW");
     }
     let id = CaggId(work.engine.store.take_oid());
@@ -73,6 +77,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
         search_path: work.settings.kept_search_path(&work.user),
         time_zone: work.settings.time_zone().to_owned(),
         source: planned.source.id,
+        united: Vec::new(),
         joined: Vec::new(),
         bucket: planned.bucket.clone(),
         materialization: materialization.id,
@@ -102,11 +107,15 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     done("CREATE MATERIALIZED VIEW")
 }
 
+/// Whether a definition replaces one of which dropped chunks held what it cannot take over.
+const DISCARD_FROZEN: &str = "highwater.discard_frozen";
+
 /// The options of an aggregate.
 #[derive(Debug, Default)]
 struct AggregateOptions {
     continuous: Option<bool>,
     materialized_only: Option<bool>,
+    discard_frozen: Option<bool>,
 }
 
 impl AggregateOptions {
@@ -128,6 +137,7 @@ impl AggregateOptions {
                 Some(other) => {
                     return Err(Error::invalid_parameter(format!("unrecognized parameter \"timescaledb.{other}\"")));
                 }
+                None if name == DISCARD_FROZEN => read.discard_frozen = Some(truth()?),
                 None => {
                     return Err(Error::unsupported(format!(
                         "option \"{name}\" is not supported for a continuous aggregate"
@@ -136,6 +146,15 @@ impl AggregateOptions {
             }
         }
         Ok(read)
+    }
+
+    /// Refuses what is said of replacing a definition where none is replaced.
+    fn refuse_discarding(&self) -> Result<()> {
+        match self.discard_frozen {
+            Some(_) => Err(Error::invalid_parameter(format!("{DISCARD_FROZEN} is not an option of this statement"))
+                .hint("It is one of CREATE OR REPLACE MATERIALIZED VIEW.")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -221,6 +240,7 @@ pub async fn alter_aggregate(
         }
         AlterView::Set(options) => {
             let read = AggregateOptions::read(options)?;
+            read.refuse_discarding()?;
             if read.continuous == Some(false) {
                 return Err(Error::new("XX000", "cannot disable continuous aggregates")
                     .hint("Drop it, and create a view or a table in its place."));

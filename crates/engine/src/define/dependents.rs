@@ -8,7 +8,7 @@ use crate::work::Work;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::sql::sqlparser::ast::{self, TableFactor};
 use highwater_model::job::Action;
-use highwater_model::{CatalogChange, ContinuousAggregate, Table, TableKind};
+use highwater_model::{CatalogChange, ContinuousAggregate, Table, TableId, TableKind};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub fn aggregates_over(work: &Work, relation: &Relation) -> Vec<Arc<ContinuousAg
         Relation::Cagg(cagg) => cagg.materialization,
     };
     let caggs = work.transaction.version().catalog().caggs.values();
-    caggs.filter(|c| c.source == table || c.joined.contains(&table)).cloned().collect()
+    caggs.filter(|c| c.is_over(table) || c.joined.contains(&table)).cloned().collect()
 }
 
 /// The views that read a relation.
@@ -129,6 +129,23 @@ pub fn take_column(work: &mut Work, table: &Arc<Table>, without: &Table, column:
     Ok(())
 }
 
+/// Refuses what a table has become when an aggregate over it cannot be planned any more: all columns of two tables
+/// that are united are as many.
+///
+/// # Errors
+/// 2BP01 when there is one.
+pub fn refuse_unplannable(work: &Work, table: TableId) -> Result<()> {
+    let Some(table) = work.transaction.version().catalog().tables.get(&table) else { return Ok(()) };
+    for cagg in aggregates_over(work, &Relation::Table(table.clone())) {
+        if let Err(why) = Definition::of(&work.planner().for_definition(&cagg), &cagg) {
+            let why = why.detail.unwrap_or(why.message);
+            let kind = "continuous aggregate";
+            return Err(cannot_change(("table", &table.name), kind, &cagg.name, why.trim_end_matches('.')));
+        }
+    }
+    Ok(())
+}
+
 fn is_used(table: &Table, column: &str, over: &str, what: &str) -> Error {
     let message = format!("cannot {what} column {column} of table {} because other objects depend on it", table.name);
     Error::new("2BP01", message).detail(format!("view {over} depends on column {column} of table {}", table.name))
@@ -161,7 +178,7 @@ pub fn refuse_if_used(work: &Work, table: &Arc<Table>, column: &str, what: &str)
 pub fn views_follow(work: &mut Work, cagg: &Arc<ContinuousAggregate>) -> Result<()> {
     for view in views_over(work, &Relation::Cagg(cagg.clone()))? {
         let TableKind::View(query) = &view.kind else { continue };
-        let why = |e: Error| cannot_change(cagg, "view", &view.name, &e.message);
+        let why = |e: Error| cannot_change(("continuous aggregate", &cagg.name), "view", &view.name, &e.message);
         let plan = work.planner().plan_query(&*parse_query(query)?, &[]).map_err(why)?;
         let columns = super::view_columns(&plan, &[]);
         super::replaceable(&view, &columns).map_err(why)?;
@@ -171,11 +188,13 @@ pub fn views_follow(work: &mut Work, cagg: &Arc<ContinuousAggregate>) -> Result<
     Ok(())
 }
 
-/// Why the definition of an aggregate cannot be changed.
-pub fn cannot_change(cagg: &ContinuousAggregate, kind: &str, over: &str, why: &str) -> Error {
-    let name = &cagg.name;
-    Error::new("2BP01", format!("cannot change continuous aggregate {name} because other objects depend on it"))
-        .detail(format!("{kind} {over} depends on continuous aggregate {name}: {why}."))
+/// Why the definition of an aggregate or the columns of a table cannot be changed.
+///
+/// * `what` – its kind and name.
+pub fn cannot_change(what: (&str, &str), kind: &str, over: &str, why: &str) -> Error {
+    let what = format!("{} {}", what.0, what.1);
+    Error::new("2BP01", format!("cannot change {what} because other objects depend on it"))
+        .detail(format!("{kind} {over} depends on {what}: {why}."))
         .hint("Drop what depends on it, or leave the columns that it needs.")
 }
 
@@ -211,7 +230,16 @@ pub fn recount_columns(work: &mut Work, relation: &Relation, new: &[String]) -> 
             let place = old.iter().position(|old| old == name)?;
             alias.columns.get(place).cloned()
         };
-        alias.columns = new.iter().map(|name| known(name).unwrap_or_else(|| column_alias(name))).collect();
+        let is_taken = |name: &String| alias.columns.iter().any(|column| ident(&column.name) == *name);
+        // The name of a new column may be what the definition calls another one.
+        let unused = |name: &String| {
+            let mut name = name.clone();
+            while is_taken(&name) {
+                name.push('_');
+            }
+            column_alias(&name)
+        };
+        alias.columns = new.iter().map(|name| known(name).unwrap_or_else(|| unused(name))).collect();
     })
 }
 

@@ -314,7 +314,10 @@ pub fn free_name(work: &Work, table: &Table, wanted: String) -> String {
 /// CREATE INDEX. A unique one is enforced; the others say how rows are best sorted.
 pub fn create_index(work: &mut Work, create: &ast::CreateIndex) -> Result<Outcome> {
     let (table, outputs) = match work.resolve(&parse::name_parts(&create.table_name))? {
-        Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => (table, None),
+        Relation::Table(table) if !matches!(table.kind, TableKind::View(_)) => {
+            work.refuse_kept(&table)?;
+            (table, None)
+        }
         Relation::Table(table) => {
             return Err(Error::new("42809", format!("cannot create index on relation \"{}\"", table.name)));
         }
@@ -552,10 +555,14 @@ pub async fn alter_table(work: &mut Work, alter: &ast::AlterTable) -> Result<Out
                 .hint("Use ALTER MATERIALIZED VIEW."));
         }
     };
+    work.refuse_kept(&table)?;
     for operation in &alter.operations {
         let table =
             work.transaction.version().catalog().tables.get(&table.id).cloned().unwrap_or_else(|| table.clone());
         alter_one(work, &table, operation).await?;
+    }
+    if alter.operations.iter().any(|operation| matches!(operation, AlterTableOperation::AddColumn { .. })) {
+        dependents::refuse_unplannable(work, table.id)?;
     }
     done("ALTER TABLE")
 }

@@ -13,7 +13,7 @@
 //! query knows it.
 
 use super::state::{Source, State, bare};
-use super::{Definition, bucket_of, inputs::origin, truncating};
+use super::{Definition, bucket_of, inputs::origins, truncating};
 use crate::Result;
 use crate::definition::Origin;
 use crate::query::Planner;
@@ -107,10 +107,10 @@ fn in_terms_of(planner: &Planner, plan: &LogicalPlan, table: TableId, expr: &Exp
     let renamed = expr.clone().transform_up(|part| {
         match &part {
             Expr::Column(column) => {
-                if let Some(Origin::Table(from, name)) = origin(planner, plan, column)?.filter(|_| is_known)
-                    && from == table
+                if let [Origin::Table(from, name)] = origins(planner, plan, column)?.as_slice()
+                    && *from == table
                 {
-                    return Ok(Transformed::yes(bare(name)));
+                    return Ok(Transformed::yes(bare(name.clone())));
                 }
                 is_known = false;
             }

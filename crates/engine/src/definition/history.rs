@@ -118,6 +118,12 @@ impl Definition {
                 "what they held is known for the rows of the old definition only: it reads other rows".to_owned()
             );
         }
+        // Rows of several sets are there several times.
+        if self.sets() != old.sets() {
+            return Err(
+                "what they held is known by the sets of keys of the old definition only: it has others".to_owned()
+            );
+        }
         let group = |group: &Expr| old.groups.iter().position(|other| other == group);
         let groups =
             self.groups.iter().map(|expr| group(expr).ok_or_else(|| format!("what they held is not known by {expr}")));

@@ -3,6 +3,9 @@
 //! ```text
 //! Aggregate ◀── Filter, Projection, Join … ◀── source        a hypertable or a continuous aggregate, once
 //!                                     └────◀── anything      plain tables, views, VALUES
+//!
+//! Aggregate ◀── … Union ◀── Filter, … ◀── source             UNION ALL of hypertables: each row is of one of them,
+//!                   └───◀── Filter, … ◀── source             and has its time
 //! ```
 //!
 //! Buckets are recomputed from the rows of their own times. So between the source and the grouping, each row must
@@ -23,6 +26,8 @@ use std::collections::BTreeSet;
 pub struct Inputs {
     /// The hypertable, or what keeps the aggregate, whose time is bucketed.
     pub source: TableId,
+    /// Further hypertables, whose rows are united with those of the first.
+    pub united: Vec<TableId>,
     /// The others.
     pub joined: BTreeSet<TableId>,
 }
@@ -46,20 +51,47 @@ impl Inputs {
     /// # Errors
     /// 0A000 with the reason when dirty ranges cannot be derived.
     pub fn of(planner: &Planner, plan: &LogicalPlan) -> Result<Inputs> {
-        let mut inputs = Inputs { source: TableId(0), joined: BTreeSet::new() };
-        match find(planner, plan, &mut inputs.joined)? {
-            Some(source) => Ok(Inputs { source, ..inputs }),
-            None => Err(invalid("At least one hypertable should be used in the view definition.")
-                .hint("Or a continuous aggregate.")),
+        let mut joined = BTreeSet::new();
+        let mut sources = find(planner, plan, &mut joined)?.into_iter();
+        let Some(source) = sources.next() else {
+            return Err(invalid("At least one hypertable should be used in the view definition.")
+                .hint("Or a continuous aggregate."));
+        };
+        let inputs = Inputs { source, united: sources.collect(), joined };
+        inputs.check_united(planner)?;
+        Ok(inputs)
+    }
+
+    /// Whether a table is one of those whose times are bucketed.
+    pub fn is_over(&self, table: TableId) -> bool {
+        self.source == table || self.united.contains(&table)
+    }
+
+    /// Refuses to unite what has no time axis in common.
+    fn check_united(&self, planner: &Planner) -> Result<()> {
+        let catalog = planner.version().catalog();
+        let time_type = |id| catalog.tables.get(id).and_then(|t| t.hypertable.as_ref()).map(|h| h.time_type);
+        for table in &self.united {
+            if catalog.kept_by(self.source).or(catalog.kept_by(*table)).is_some() {
+                return Err(invalid(
+                    "A continuous aggregate cannot be united with anything in a continuous aggregate.",
+                )
+                .hint("Unite the hypertables that it is over, or create an aggregate over each."));
+            }
+            if time_type(table) != time_type(&self.source) {
+                return Err(invalid("Hypertables that are united must have times of one type."));
+            }
         }
+        Ok(())
     }
 }
 
-/// The source below a node, if it is there; plain tables are added to `joined`.
-fn find(planner: &Planner, plan: &LogicalPlan, joined: &mut BTreeSet<TableId>) -> Result<Option<TableId>> {
+/// The sources below a node, each once: several where they are united, none where there is none. Plain tables are added
+/// to `joined`.
+fn find(planner: &Planner, plan: &LogicalPlan, joined: &mut BTreeSet<TableId>) -> Result<Vec<TableId>> {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => match rollup::marked(planner, &alias.alias) {
-            Some(cagg) => Ok(Some(cagg.materialization)),
+            Some(cagg) => Ok(vec![cagg.materialization]),
             None => find(planner, &alias.input, joined),
         },
         LogicalPlan::TableScan(scan) => {
@@ -69,10 +101,10 @@ fn find(planner: &Planner, plan: &LogicalPlan, joined: &mut BTreeSet<TableId>) -
             };
             let tables = &planner.version().catalog().tables;
             if tables.get(&table.table_id()).is_some_and(|t| t.hypertable.is_some()) {
-                return Ok(Some(table.table_id()));
+                return Ok(vec![table.table_id()]);
             }
             joined.insert(table.table_id());
-            Ok(None)
+            Ok(Vec::new())
         }
         LogicalPlan::Projection(projection) => find(planner, &projection.input, joined),
         LogicalPlan::Filter(filter) => find(planner, &filter.input, joined),
@@ -81,30 +113,44 @@ fn find(planner: &Planner, plan: &LogicalPlan, joined: &mut BTreeSet<TableId>) -
             let left = find(planner, &join.left, joined)?;
             let right = find(planner, &join.right, joined)?;
             use JoinType::{Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
-            match (left, right) {
-                (Some(_), Some(_)) => Err(invalid(
+            match (left.as_slice(), right.as_slice()) {
+                ([_, ..], [_, ..]) => Err(invalid(
                     "Only one hypertable or continuous aggregate is allowed in a continuous aggregate.",
-                )),
-                (Some(source), None) if matches!(join.join_type, Inner | Left | LeftSemi | LeftAnti | LeftMark) => {
-                    Ok(Some(source))
+                )
+                .hint("Rows of several hypertables may be united with UNION ALL.")),
+                ([_, ..], []) if matches!(join.join_type, Inner | Left | LeftSemi | LeftAnti | LeftMark) => Ok(left),
+                ([], [_, ..]) if matches!(join.join_type, Inner | Right | RightSemi | RightAnti | RightMark) => {
+                    Ok(right)
                 }
-                (None, Some(source)) if matches!(join.join_type, Inner | Right | RightSemi | RightAnti | RightMark) => {
-                    Ok(Some(source))
-                }
-                (None, None) => Ok(None),
+                ([], []) => Ok(left),
                 _ => Err(invalid(
                     "Only joins that give no row without one of the hypertable are supported in a continuous aggregate.",
                 )
                 .hint("Use an inner join, or an outer join that keeps the rows of the hypertable.")),
             }
         }
+        LogicalPlan::Union(union) => {
+            let branches = union.inputs.iter().map(|branch| find(planner, branch, joined));
+            let branches = branches.collect::<Result<Vec<_>>>()?;
+            let mut sources = Vec::new();
+            for source in branches.iter().flatten() {
+                if !sources.contains(source) {
+                    sources.push(*source);
+                }
+            }
+            // Rows that are of no hypertable have no times that a refresh could choose them by.
+            match sources.is_empty() || branches.iter().all(|branch| !branch.is_empty()) {
+                true => Ok(sources),
+                false => Err(invalid("Each branch of UNION ALL must read a hypertable in a continuous aggregate.")),
+            }
+        }
         other => {
             for input in other.inputs() {
-                if find(planner, input, joined)?.is_some() {
+                if !find(planner, input, joined)?.is_empty() {
                     return Err(invalid(format!("{}.", between(other))));
                 }
             }
-            Ok(None)
+            Ok(Vec::new())
         }
     }
 }
@@ -113,10 +159,12 @@ fn find(planner: &Planner, plan: &LogicalPlan, joined: &mut BTreeSet<TableId>) -
 fn between(plan: &LogicalPlan) -> &'static str {
     match plan {
         LogicalPlan::Aggregate(_) => "The rows of a continuous aggregate cannot be groups of other rows",
+        LogicalPlan::Distinct(distinct) if matches!(distinct.input().as_ref(), LogicalPlan::Union(_)) => {
+            "UNION without ALL is not supported in a continuous aggregate: whether a row stays depends on others"
+        }
         LogicalPlan::Distinct(_) => "DISTINCT is not supported below the grouping of a continuous aggregate",
         LogicalPlan::Window(_) => "Window functions are not supported in a continuous aggregate",
         LogicalPlan::Limit(_) | LogicalPlan::Sort(_) => "LIMIT and OFFSET are not supported in a continuous aggregate",
-        LogicalPlan::Union(_) => "UNION, INTERSECT and EXCEPT are not supported in a continuous aggregate",
         LogicalPlan::Subquery(_) => "LATERAL is not supported around the hypertable of a continuous aggregate",
         LogicalPlan::Unnest(_) => "Functions that give rows are not supported in a continuous aggregate",
         LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE is not supported in a continuous aggregate",
@@ -124,26 +172,27 @@ fn between(plan: &LogicalPlan) -> &'static str {
     }
 }
 
-/// Where a column of a plan comes from; `None` when it is computed.
-pub fn origin(planner: &Planner, plan: &LogicalPlan, column: &Column) -> Result<Option<Origin>> {
+/// What a column of a plan comes from, one in each branch of UNION ALL; none when it is computed in some branch.
+pub fn origins(planner: &Planner, plan: &LogicalPlan, column: &Column) -> Result<Vec<Origin>> {
     let place = plan.schema().index_of_column(column)?;
     let below = |input: &LogicalPlan, place: usize| {
         let column = Column::from(input.schema().qualified_field(place));
-        origin(planner, input, &column)
+        origins(planner, input, &column)
     };
     match plan {
         LogicalPlan::SubqueryAlias(alias) => match rollup::marked(planner, &alias.alias) {
-            Some(cagg) => Ok(Some(Origin::Aggregate(cagg.id, place))),
+            Some(cagg) => Ok(vec![Origin::Aggregate(cagg.id, place)]),
             None => below(&alias.input, place),
         },
         LogicalPlan::TableScan(scan) => {
             let provider = source_as_provider(&scan.source)?;
             let name = plan.schema().field(place).name().clone();
-            Ok(StoreTable::of(provider.as_ref()).map(|table| Origin::Table(table.table_id(), name)))
+            let table = StoreTable::of(provider.as_ref());
+            Ok(table.map(|table| Origin::Table(table.table_id(), name)).into_iter().collect())
         }
         LogicalPlan::Projection(projection) => match projection.expr[place].clone().unalias_nested().data {
-            Expr::Column(column) => origin(planner, &projection.input, &column),
-            _ => Ok(None),
+            Expr::Column(column) => origins(planner, &projection.input, &column),
+            _ => Ok(Vec::new()),
         },
         LogicalPlan::Filter(filter) => below(&filter.input, place),
         LogicalPlan::Sort(sort) => below(&sort.input, place),
@@ -154,6 +203,12 @@ pub fn origin(planner: &Planner, plan: &LogicalPlan, column: &Column) -> Result<
                 Some(place) => below(&join.right, place),
             },
         },
-        _ => Ok(None),
+        LogicalPlan::Union(union) => {
+            let branches = union.inputs.iter().map(|branch| below(branch, place));
+            let branches = branches.collect::<Result<Vec<_>>>()?;
+            let is_computed = branches.iter().any(Vec::is_empty);
+            Ok(if is_computed { Vec::new() } else { branches.into_iter().flatten().collect() })
+        }
+        _ => Ok(Vec::new()),
     }
 }

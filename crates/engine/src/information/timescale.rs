@@ -264,7 +264,7 @@ impl Freshness {
 }
 
 /// Ranges as PostgreSQL writes a `tstzmultirange` or an `int8multirange`.
-fn multirange(ranges: &RangeSet, integer: bool, zone: &Zone) -> String {
+pub fn multirange(ranges: &RangeSet, integer: bool, zone: &Zone) -> String {
     let bound = |t: i64| match integer {
         true => t.to_string(),
         false => format!("\"{}\"", format_timestamptz(t, zone)),

@@ -301,6 +301,7 @@ pub fn aggregate(id: u32, source: u32) -> ContinuousAggregate {
         search_path: Vec::new(),
         time_zone: "UTC".to_owned(),
         source: TableId(source),
+        united: vec![],
         joined: Vec::new(),
         bucket: Bucket {
             time_type: TimeType::Timestamptz,

@@ -65,7 +65,7 @@ async fn play(seed: u64) -> Result<usize, String> {
             0..3 => generate::aggregate(&mut random, format!("by_{i}"), 0, TimeKind::Timestamptz, 0),
             _ => generate::aggregate_over(&mut random, format!("by_{i}"), &aggregates[i - 2]),
         });
-        let sql = aggregate.create("readings", false, false);
+        let sql = aggregate.create(&tables, false, false);
         query(&mut observer, &sql).await.map_err(|e| format!("{sql}: {e}"))?;
         aggregates.push(aggregate);
     }
@@ -77,8 +77,8 @@ async fn play(seed: u64) -> Result<usize, String> {
         })
         .collect();
     let refresher = {
-        let (instance, aggregates, done) = (instance.clone(), aggregates.clone(), done.clone());
-        tokio::spawn(async move { refresh(&instance, &aggregates, seed, &done).await })
+        let (instance, tables, aggregates, done) = (instance.clone(), tables.clone(), aggregates.clone(), done.clone());
+        tokio::spawn(async move { refresh(&instance, &tables, &aggregates, seed, &done).await })
     };
     let reader = {
         let (instance, aggregates, done) = (instance.clone(), aggregates.clone(), done.clone());
@@ -221,6 +221,7 @@ async fn write(
 /// Refreshes, creates and drops aggregates until the writers are done; gives the aggregates that are left.
 async fn refresh(
     instance: &Arc<Instance>,
+    tables: &[Table],
     aggregates: &[Arc<Aggregate>],
     seed: u64,
     done: &AtomicBool,
@@ -242,7 +243,7 @@ async fn refresh(
             1 if extra.len() < MOST_EXTRA => {
                 let kind = TimeKind::Timestamptz;
                 let aggregate = generate::aggregate(&mut random, format!("extra_{statements}"), 0, kind, 0);
-                let sql = aggregate.create("readings", false, random.chance(80));
+                let sql = aggregate.create(tables, false, random.chance(80));
                 created = Some(Arc::new(aggregate));
                 sql
             }

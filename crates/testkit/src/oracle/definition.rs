@@ -604,6 +604,15 @@ pub struct Group {
     pub members: Option<Arc<Vec<Member>>>,
 }
 
+/// A table whose rows are united with those of another, or with its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct United {
+    /// Which table.
+    pub table: usize,
+    /// Which of its rows.
+    pub filter: Option<Condition>,
+}
+
 /// A continuous aggregate.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
@@ -611,6 +620,8 @@ pub struct Aggregate {
     pub name: String,
     /// Which table it is over, or those are that it is over.
     pub table: usize,
+    /// What else that is over, of the same type of time.
+    pub united: Option<United>,
     /// The aggregate that it is over, if it is not over the table itself.
     pub over: Option<Over>,
     /// Type of that table's time.
@@ -631,7 +642,7 @@ pub struct Aggregate {
 
 impl Aggregate {
     /// The statement that makes it.
-    pub fn create(&self, table: &str, materialized_only: bool, with_data: bool) -> String {
+    pub fn create(&self, tables: &[Table], materialized_only: bool, with_data: bool) -> String {
         let mut sql = format!(
             "CREATE MATERIALIZED VIEW {} WITH (timescaledb.continuous, timescaledb.materialized_only = {materialized_only}) AS SELECT {} AS bucket",
             self.name,
@@ -653,7 +664,16 @@ impl Aggregate {
             };
             write!(sql, ", {output} AS o{i}").expect(write);
         }
-        let from = self.over.as_ref().map_or(table.to_owned(), Over::sql);
+        let table = tables[self.table].name;
+        let from = match (&self.over, &self.united) {
+            (Some(over), _) => over.sql(),
+            (None, None) => table.to_owned(),
+            (None, Some(united)) => {
+                let filter = united.filter.map_or(String::new(), |filter| format!(" WHERE {}", filter.sql()));
+                let (columns, other) = ("time, key, site, n, x", tables[united.table].name);
+                format!("(SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM {other}{filter}) AS u")
+            }
+        };
         write!(sql, " FROM {from}").expect(write);
         if let Some(filter) = &self.filter {
             write!(sql, " WHERE {}", filter.sql()).expect(write);
@@ -665,10 +685,28 @@ impl Aggregate {
         sql + if with_data { " WITH DATA" } else { " WITH NO DATA" }
     }
 
+    /// Whether rows of a table are among those that it comes from.
+    pub fn reads(&self, table: usize) -> bool {
+        self.table == table || self.united.is_some_and(|united| united.table == table)
+    }
+
+    /// What rows of a table are among those that are grouped.
+    pub fn taken<'a>(&self, table: usize, rows: impl Iterator<Item = &'a Row> + Clone) -> Vec<Row> {
+        let plain = rows.clone().filter(|_| self.table == table);
+        let united = self.united.filter(|united| united.table == table);
+        let united = rows.filter(|row| united.is_some_and(|united| united.filter.is_none_or(|f| f.holds(row))));
+        plain.chain(united).copied().collect()
+    }
+
+    /// Whether it groups the rows that another over tables does.
+    pub fn is_of_the_rows_of(&self, other: &Aggregate) -> bool {
+        (self.table, self.united, self.filter) == (other.table, other.united, other.filter)
+    }
+
     /// Whether all that this shows is known of rows of which nothing but what the other keeps is left.
     pub fn is_known_from(&self, other: &Aggregate) -> bool {
         self.cut == other.cut
-            && self.filter == other.filter
+            && self.is_of_the_rows_of(other)
             && (self.having.is_none() || self.having == other.having)
             && self.keys.iter().all(|key| other.keys.contains(key))
             && self.outputs.iter().all(|output| other.outputs.contains(output))

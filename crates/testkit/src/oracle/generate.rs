@@ -2,7 +2,7 @@
 
 use super::calendar::{DAY, HOUR, MINUTE, SECOND, days};
 use super::definition::{
-    Aggregate, Argument, Condition, Cut, Function, Having, Key, Output, Over, Row, Table, TimeKind,
+    Aggregate, Argument, Condition, Cut, Function, Having, Key, Output, Over, Row, Table, TimeKind, United,
 };
 use super::history::{Action, History, SESSIONS, Selection, Set, Step};
 use super::random::Random;
@@ -19,8 +19,14 @@ pub fn history(seed: u64) -> History {
     let middles = [0, days(2000, 1, 1) * DAY, days(2026, 3, 1) * DAY, days(1899, 12, 31) * DAY];
     let center = *random.pick(&middles);
     let names = ["readings", "others"];
-    let count = if random.chance(25) { 2 } else { 1 };
-    let tables: Vec<Table> = names[..count].iter().map(|name| table(&mut random, name, center)).collect();
+    let count = if random.chance(35) { 2 } else { 1 };
+    let mut tables: Vec<Table> = names[..count].iter().map(|name| table(&mut random, name, center)).collect();
+    // Mostly the rows of both can be united.
+    if let [first, second] = tables.as_mut_slice()
+        && random.chance(70)
+    {
+        (second.kind, second.chunk, second.center) = (first.kind, first.chunk, first.center);
+    }
     let buffer_bytes = *random.pick(&[16 << 10, 64 << 10, 1 << 20]);
     let inline_bytes = *random.pick(&[1 << 10, 4 << 10, 1 << 20]);
     // Each history does some things often and others never, so that what rarely meets does meet.
@@ -277,7 +283,8 @@ impl Generator {
         let random = &mut self.random;
         let mut new = match &old.over {
             None if random.chance(50) => {
-                aggregate(random, old.name.clone(), old.table, old.kind, self.tables[old.table].center)
+                let drawn = aggregate(random, old.name.clone(), old.table, old.kind, self.tables[old.table].center);
+                Aggregate { united: united(random, &self.tables, old.table), ..drawn }
             }
             _ => old.as_ref().clone(),
         };
@@ -289,7 +296,12 @@ impl Generator {
         new.having = new.having.filter(|_| random.chance(70));
         let aggregate = Arc::new(new);
         self.aggregates[at] = aggregate.clone();
-        Action::Replace { aggregate, materialized_only: self.random.chance(15), with_data: self.random.chance(60) }
+        Action::Replace {
+            aggregate,
+            materialized_only: self.random.chance(15),
+            with_data: self.random.chance(60),
+            discard: self.random.chance(40),
+        }
     }
 
     fn aggregate(&mut self) -> String {
@@ -356,7 +368,7 @@ impl Generator {
             2 => self.tables[table].center - random.between(0, reach) * tick,
             3 => cursor + random.between(0, reach / 2) * tick,
             4 => {
-                let over: Vec<&Arc<Aggregate>> = self.aggregates.iter().filter(|a| a.table == table).collect();
+                let over: Vec<&Arc<Aggregate>> = self.aggregates.iter().filter(|a| a.reads(table)).collect();
                 let near = *random.pick(&self.times[table]);
                 let Some(aggregate) = over.get(random.below(over.len())) else { return near };
                 let start = aggregate.bucket.start(near);
@@ -378,7 +390,7 @@ impl Generator {
     fn selection(&mut self, table: usize) -> Selection {
         let kind = self.tables[table].kind;
         let near = *self.random.pick(&self.times[table]);
-        let over: Vec<Arc<Aggregate>> = self.aggregates.iter().filter(|a| a.table == table).cloned().collect();
+        let over: Vec<Arc<Aggregate>> = self.aggregates.iter().filter(|a| a.reads(table)).cloned().collect();
         let random = &mut self.random;
         let times = match random.weighted(&[35, 35, 30]) {
             0 => Some((near, near + random.between(1, reach(kind) / 6) * kind.tick())),
@@ -464,7 +476,10 @@ impl Generator {
             false => Some(self.random.pick(&self.aggregates).clone()).filter(|parent| parent.below().len() < 3),
         };
         let aggregate = Arc::new(match parent {
-            None => aggregate(&mut self.random, name, table, kind, center),
+            None => {
+                let united = united(&mut self.random, &self.tables, table);
+                Aggregate { united, ..aggregate(&mut self.random, name, table, kind, center) }
+            }
             Some(parent) => aggregate_over(&mut self.random, name, &parent),
         });
         self.aggregates.push(aggregate.clone());
@@ -534,7 +549,30 @@ pub fn aggregate(random: &mut Random, name: String, table: usize, kind: TimeKind
         1 => Some(Having::MoreThan(random.below(3))),
         _ => Some(Having::Positive),
     };
-    Aggregate { name, table, over: None, kind, bucket: cut.bucket(kind), cut, keys, outputs, filter, having }
+    Aggregate {
+        name,
+        table,
+        united: None,
+        over: None,
+        kind,
+        bucket: cut.bucket(kind),
+        cut,
+        keys,
+        outputs,
+        filter,
+        having,
+    }
+}
+
+/// What an aggregate over a table unites its rows with: seldom with rows of its own.
+fn united(random: &mut Random, tables: &[Table], table: usize) -> Option<United> {
+    let other = (0..tables.len()).find(|other| *other != table && tables[*other].kind == tables[table].kind);
+    let with = match other {
+        Some(other) if random.chance(60) => other,
+        _ if random.chance(5) => table,
+        _ => return None,
+    };
+    Some(United { table: with, filter: random.chance(40).then(|| condition(random)) })
 }
 
 /// An aggregate over an aggregate.
@@ -570,7 +608,7 @@ pub fn aggregate_over(random: &mut Random, name: String, parent: &Arc<Aggregate>
             drawn.outputs.push(rollup);
         }
     }
-    Aggregate { over: Some(over), bucket: cut.bucket(kind), cut, ..drawn }
+    Aggregate { united: parent.united, over: Some(over), bucket: cut.bucket(kind), cut, ..drawn }
 }
 
 /// A window function over groups.

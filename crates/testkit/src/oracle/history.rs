@@ -56,7 +56,7 @@ pub enum Action {
     Delete { table: usize, selection: Selection },
     Truncate { table: usize },
     Create { aggregate: Arc<Aggregate>, materialized_only: bool, with_data: bool },
-    Replace { aggregate: Arc<Aggregate>, materialized_only: bool, with_data: bool },
+    Replace { aggregate: Arc<Aggregate>, materialized_only: bool, with_data: bool, discard: bool },
     Drop { aggregate: String },
     Alter { aggregate: String, materialized_only: bool },
     Refresh { aggregate: String, start: Option<i64>, end: Option<i64>, force: bool },
@@ -177,11 +177,15 @@ impl Action {
             }
             Action::Truncate { table } => format!("TRUNCATE {}", tables[*table].name),
             Action::Create { aggregate, materialized_only, with_data } => {
-                aggregate.create(tables[aggregate.table].name, *materialized_only, *with_data)
+                aggregate.create(tables, *materialized_only, *with_data)
             }
-            Action::Replace { aggregate, materialized_only, with_data } => {
-                let create = aggregate.create(tables[aggregate.table].name, *materialized_only, *with_data);
-                create.replacen("CREATE", "CREATE OR REPLACE", 1)
+            Action::Replace { aggregate, materialized_only, with_data, discard } => {
+                let create = aggregate.create(tables, *materialized_only, *with_data);
+                let create = create.replacen("CREATE", "CREATE OR REPLACE", 1);
+                match discard {
+                    true => create.replacen(".continuous,", ".continuous, highwater.discard_frozen,", 1),
+                    false => create,
+                }
             }
             Action::Drop { aggregate } => format!("DROP MATERIALIZED VIEW {aggregate}"),
             Action::Alter { aggregate, materialized_only } => {

@@ -54,7 +54,7 @@ pub type Kept = BTreeMap<String, Vec<Vec<Value>>>;
 impl AggregateState {
     /// Whether its rows are those of the table themselves.
     fn is_over(&self, table: usize) -> bool {
-        self.definition.table == table && self.definition.over.is_none()
+        self.definition.reads(table) && self.definition.over.is_none()
     }
 }
 
@@ -71,6 +71,8 @@ pub enum Change {
     Freeze(usize, Vec<Row>),
     /// An aggregate comes.
     Create(Arc<Aggregate>, bool),
+    /// What dropped rows were of an aggregate is forgotten.
+    Discard(String),
     /// An aggregate gets another definition.
     Replace(Arc<Aggregate>, bool),
     /// An aggregate goes.
@@ -84,13 +86,13 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether it makes a bucket of the table dirty.
-    fn touches(&self, table: usize, aggregate: &Aggregate, start: i64) -> bool {
+    /// Whether it makes a bucket of an aggregate dirty.
+    fn touches(&self, aggregate: &Aggregate, start: i64) -> bool {
         match self {
             Change::Insert(t, rows) | Change::Delete(t, rows) => {
-                *t == table && rows.iter().any(|row| reaches(aggregate, row.time, start))
+                aggregate.reads(*t) && rows.iter().any(|row| reaches(aggregate, row.time, start))
             }
-            Change::Truncate(t, _) => *t == table,
+            Change::Truncate(t, _) => aggregate.reads(*t),
             _ => false,
         }
     }
@@ -148,8 +150,10 @@ impl Shadow {
     fn groups(&self, state: &AggregateState, kept: &Kept) -> Vec<Group> {
         let definition = &state.definition;
         let Some(over) = &definition.over else {
-            let live = self.tables[definition.table].live.values();
-            return definition.groups(live.chain(&state.frozen).map(Member::of_table).collect());
+            let live = self.tables.iter().enumerate();
+            let live = live.flat_map(|(table, rows)| definition.taken(table, rows.live.values()));
+            let rows = live.chain(state.frozen.iter().copied());
+            return definition.groups(rows.map(|row| Member::of_table(&row)).collect());
         };
         let parent = &self.aggregates[&over.aggregate.name];
         let members = match parent.materialized_only {
@@ -224,19 +228,27 @@ impl Shadow {
                 }
                 Prediction::Changes(changes)
             }
-            Action::Replace { aggregate, materialized_only, with_data } => match self.aggregates.get(&aggregate.name) {
-                Some(state)
-                    if self.above(&aggregate.name).is_empty()
-                        && (state.frozen.is_empty() || aggregate.is_known_from(&state.definition)) =>
-                {
-                    let mut changes = vec![Change::Replace(aggregate.clone(), *materialized_only)];
-                    if *with_data {
-                        changes.extend(self.settling(aggregate, None, None, Vec::new()));
+            Action::Replace { aggregate, materialized_only, with_data, discard } => {
+                match self.aggregates.get(&aggregate.name) {
+                    Some(state) if self.above(&aggregate.name).is_empty() => {
+                        let is_known = state.frozen.is_empty() || aggregate.is_known_from(&state.definition);
+                        let is_lost = *discard && !aggregate.is_of_the_rows_of(&state.definition);
+                        if !is_known && !is_lost {
+                            return Prediction::Skip;
+                        }
+                        let mut changes = Vec::new();
+                        if !is_known {
+                            changes.push(Change::Discard(aggregate.name.clone()));
+                        }
+                        changes.push(Change::Replace(aggregate.clone(), *materialized_only));
+                        if *with_data {
+                            changes.extend(self.settling(aggregate, None, None, Vec::new()));
+                        }
+                        Prediction::Changes(changes)
                     }
-                    Prediction::Changes(changes)
+                    _ => Prediction::Skip,
                 }
-                _ => Prediction::Skip,
-            },
+            }
             Action::Drop { aggregate } if !self.above(aggregate).is_empty() => Prediction::Fails("2BP01"),
             Action::Drop { aggregate } => self.if_there(aggregate, |_| vec![Change::Forget(aggregate.clone())]),
             Action::Alter { aggregate, materialized_only } => {
@@ -328,9 +340,10 @@ impl Shadow {
 
     /// The buckets inside a window that have or had rows, up to that of the newest row.
     fn buckets(&self, aggregate: &Aggregate, start: Option<i64>, end: Option<i64>) -> Vec<i64> {
-        let table = &self.tables[aggregate.table];
-        let Some(newest) = table.live.values().map(|row| row.time).max() else { return Vec::new() };
-        let starts: BTreeSet<i64> = table.seen.iter().map(|t| aggregate.start_of(*t)).collect();
+        let tables = || self.tables.iter().enumerate().filter(|(i, _)| aggregate.reads(*i)).map(|(_, table)| table);
+        let live = tables().flat_map(|table| table.live.values());
+        let Some(newest) = live.map(|row| row.time).max() else { return Vec::new() };
+        let starts: BTreeSet<i64> = tables().flat_map(|table| &table.seen).map(|t| aggregate.start_of(*t)).collect();
         let is_inside =
             |s: &i64| start.is_none_or(|start| *s >= start) && end.is_none_or(|end| aggregate.bucket.end(*s) <= end);
         starts.into_iter().filter(|s| *s <= newest && is_inside(s)).collect()
@@ -382,14 +395,14 @@ impl Shadow {
                 self.remove(*table, rows)?;
             }
             Change::Truncate(table, rows) => {
-                let over = self.aggregates.values_mut().filter(|state| state.definition.table == *table);
+                let over = self.aggregates.values_mut().filter(|state| state.definition.reads(*table));
                 over.for_each(|state| state.clean.clear());
                 self.remove(*table, rows)?;
             }
             Change::Freeze(table, rows) => {
                 self.remove(*table, rows)?;
                 let over = self.aggregates.values_mut().filter(|state| state.is_over(*table));
-                over.for_each(|state| state.frozen.extend(rows));
+                over.for_each(|state| state.frozen.extend(state.definition.taken(*table, rows.iter())));
             }
             Change::Create(aggregate, materialized_only) => {
                 let state = AggregateState {
@@ -404,6 +417,7 @@ impl Shadow {
                     return Err(format!("{} was created twice", aggregate.name));
                 }
             }
+            Change::Discard(name) => self.state(name)?.frozen.clear(),
             Change::Replace(aggregate, materialized_only) => {
                 let state = self.state(&aggregate.name)?;
                 state.definition = aggregate.clone();
@@ -426,9 +440,8 @@ impl Shadow {
                 let state = self.state(name)?;
                 let definition = state.definition.clone();
                 let is_over_more = definition.over.is_some() && others.iter().any(|o| o.changes_what_is_shown());
-                let touched = |start: &i64| {
-                    is_over_more || others.iter().any(|other| other.touches(definition.table, &definition, *start))
-                };
+                let touched =
+                    |start: &i64| is_over_more || others.iter().any(|other| other.touches(&definition, *start));
                 state.clean.extend(buckets.iter().filter(|start| !touched(start)));
                 state.ever.extend(buckets);
             }
@@ -487,7 +500,7 @@ impl Shadow {
     }
 
     fn touch(&mut self, table: usize, rows: &[Row]) {
-        for state in self.aggregates.values_mut().filter(|state| state.definition.table == table) {
+        for state in self.aggregates.values_mut().filter(|state| state.definition.reads(table)) {
             for row in rows {
                 let (first, last) = state.definition.reached((row.time, row.time));
                 state.clean.retain(|start| *start < first || *start > last);

@@ -2,7 +2,7 @@
 
 use super::planned::Planned;
 use super::refuse_form;
-use super::replace::{Fill, replace};
+use super::replace::{Fill, IfUnknown, replace};
 use crate::error::{Error, Notice, Result};
 use crate::parse::{AddedOutput, ident, parse_expr, parse_query};
 use crate::work::Work;
@@ -45,7 +45,7 @@ pub async fn add(work: &mut Work, cagg: &Arc<ContinuousAggregate>, added: &Added
     }
     planned.warn_of_finished(work)?;
     let names = cagg.outputs.iter().map(|(name, _)| name.clone()).chain([name]).collect();
-    replace(work, cagg, cagg.as_ref().clone(), planned.with_names(names), Fill::Materialized).await
+    replace(work, cagg, cagg.as_ref().clone(), planned.with_names(names), Fill::Materialized, IfUnknown::Refuse).await
 }
 
 /// Takes an output away.
@@ -87,7 +87,7 @@ pub async fn drop(work: &mut Work, cagg: &Arc<ContinuousAggregate>, name: &ast::
     })?;
     let mut names: Vec<String> = cagg.outputs.iter().map(|(name, _)| name.clone()).collect();
     names.remove(place);
-    replace(work, cagg, cagg.as_ref().clone(), planned.with_names(names), Fill::Materialized).await
+    replace(work, cagg, cagg.as_ref().clone(), planned.with_names(names), Fill::Materialized, IfUnknown::Refuse).await
 }
 
 fn plan(work: &Work, cagg: &ContinuousAggregate, query: &ast::Query) -> Result<Planned> {

@@ -28,7 +28,8 @@ pub struct Planned {
     pub definition: Definition,
     /// As SQL.
     pub query: String,
-    /// The hypertable whose time is bucketed, or what keeps the aggregate that it is over.
+    /// The hypertable whose time is bucketed, the first of those that are united, or what keeps the aggregate that it is
+    /// over.
     pub source: Arc<Table>,
     /// How its time is cut.
     pub bucket: Bucket,
@@ -187,6 +188,7 @@ impl Planned {
         Ok(ContinuousAggregate {
             query: self.query.clone(),
             source: self.source.id,
+            united: self.definition.inputs().united.clone(),
             joined: self.joined.iter().copied().collect(),
             bucket: self.bucket.clone(),
             outputs,

@@ -17,9 +17,10 @@ use super::planned::Planned;
 use crate::define::dependents;
 use crate::definition::Definition;
 use crate::error::{Error, Notice, Result};
+use crate::information::timescale::multirange;
 use crate::parse::parse_query;
 use crate::query::Relation;
-use crate::refresh::{Choice, Refresher};
+use crate::refresh::{Choice, Refresher, ids_within};
 use crate::table::StoreTable;
 use crate::work::Work;
 use crate::write::insert_all;
@@ -40,6 +41,15 @@ pub enum Fill {
     Nothing,
 }
 
+/// What to do where frozen states of dropped rows do not tell what the new definition needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfUnknown {
+    /// The definition is refused.
+    Refuse,
+    /// The states go, and the aggregate begins with the rows that are there.
+    Discard,
+}
+
 /// What aggregates meant before, by which states are taken over.
 type Meanings = HashMap<CaggId, Arc<Definition>>;
 
@@ -48,14 +58,15 @@ type Meanings = HashMap<CaggId, Arc<Definition>>;
 /// * `changed` – the aggregate with all that the definition does not say.
 ///
 /// # Errors
-/// 0A000 when frozen states do not tell what the definition needs; 2BP01 when something over the aggregate could not be
-/// planned any more.
+/// 0A000 when frozen states do not tell what the definition needs, and are not to be discarded; 2BP01 when something
+/// over the aggregate could not be planned any more.
 pub async fn replace(
     work: &mut Work,
     old: &Arc<ContinuousAggregate>,
     changed: ContinuousAggregate,
     planned: Planned,
     fill: Fill,
+    if_unknown: IfUnknown,
 ) -> Result<()> {
     refuse_own(work, old, &planned)?;
     let mut before = Meanings::new();
@@ -65,7 +76,7 @@ pub async fn replace(
         waiting.extend(dependents::aggregates_over(work, &Relation::Cagg(cagg.clone())));
         before.insert(cagg.id, planner.meaning_of(&cagg)?);
     }
-    exchange(work, old, changed, planned, fill, &before).await
+    exchange(work, old, changed, planned, fill, if_unknown, &before).await
 }
 
 /// The same, once it is known what all that is over the aggregate meant before.
@@ -75,24 +86,34 @@ async fn exchange(
     changed: ContinuousAggregate,
     planned: Planned,
     fill: Fill,
+    if_unknown: IfUnknown,
     meanings: &Meanings,
 ) -> Result<()> {
     let (materialization, frozen_base) = (table(work, old.materialization)?, table(work, old.frozen_base)?);
     let mut planned = planned.with_columns_after([&materialization, &frozen_base]);
     let before = meanings.get(&old.id).ok_or_else(|| Error::internal("it was planned before"))?;
-    let frozen_rows = work.transaction.version().table(frozen_base.id);
+    let (frozen, frozen_rows) = {
+        let version = work.transaction.version();
+        (version.cagg(old.id).frozen.clone(), version.table(frozen_base.id))
+    };
     let mut states = None;
     if frozen_rows.row_count > 0 {
-        let taken = planned.definition.take_over(before).map_err(|why| {
-            Error::unsupported(format!("cannot replace the definition of continuous aggregate \"{}\"", old.name))
-                .detail(format!("Chunks of \"{}\" were dropped, and {why}.", planned.source.name))
-                .hint("Create another aggregate beside it, which begins with the rows that are there.")
-        })?;
-        planned.definition = planned.definition.lacking(&taken.unknown);
-        let rows = StoreTable::new(frozen_base.clone(), frozen_rows);
-        let rows = LogicalPlanBuilder::scan("_frozen", provider_as_source(Arc::new(rows)), None)?.build()?;
-        let plan = planned.definition.taken(before, &taken, rows)?;
-        states = Some(work.planner().run(plan, &[]).await?);
+        match planned.definition.take_over(before) {
+            Ok(taken) => {
+                planned.definition = planned.definition.lacking(&taken.unknown);
+                let rows = StoreTable::new(frozen_base.clone(), frozen_rows);
+                let rows = LogicalPlanBuilder::scan("_frozen", provider_as_source(Arc::new(rows)), None)?.build()?;
+                let plan = planned.definition.taken(before, &taken, rows)?;
+                states = Some(work.planner().run(plan, &[]).await?);
+            }
+            Err(_) if if_unknown == IfUnknown::Discard => tell_lost(work, old, &frozen_base, &frozen).await?,
+            Err(why) => {
+                let what = format!("cannot replace the definition of continuous aggregate \"{}\"", old.name);
+                return Err(Error::unsupported(what)
+                    .detail(format!("Chunks of {} were dropped, and {why}.", source_names(work, old)))
+                    .hint("Create another aggregate beside it, which begins with the rows that are there, or let go of what they held by WITH (…, highwater.discard_frozen)."));
+            }
+        }
     }
     let new_materialization = Table {
         indexes: kept_indexes(&materialization, &planned, old)?,
@@ -114,13 +135,14 @@ async fn exchange(
     work.change(CatalogChange::PutCagg(cagg.clone()))?;
     if let Some(states) = states {
         insert_all(&mut work.transaction, &new_frozen, states).await?;
+        work.transaction.freeze(cagg.id, frozen)?;
     }
     let others = reformed(work, &cagg)?;
     dependents::views_follow(work, &cagg)?;
     fill_buckets(work, old, &cagg, fill).await?;
     for (over, planned) in others {
         let changed = over.as_ref().clone();
-        Box::pin(exchange(work, &over, changed, planned, Fill::Materialized, meanings)).await?;
+        Box::pin(exchange(work, &over, changed, planned, Fill::Materialized, IfUnknown::Refuse, meanings)).await?;
     }
     Ok(())
 }
@@ -132,7 +154,10 @@ async fn exchange(
 fn reformed(work: &Work, cagg: &Arc<ContinuousAggregate>) -> Result<Vec<(Arc<ContinuousAggregate>, Planned)>> {
     let mut reformed = Vec::new();
     for over in dependents::aggregates_over(work, &Relation::Cagg(cagg.clone())) {
-        let refused = |why: String| dependents::cannot_change(cagg, "continuous aggregate", &over.name, &why);
+        let refused = |why: String| {
+            let kind = "continuous aggregate";
+            dependents::cannot_change((kind, &cagg.name), kind, &over.name, &why)
+        };
         let planner = work.planner().for_definition(&over);
         let name = format!("{}.{}", over.schema, over.name);
         let planned = Planned::new(work, &planner, &*parse_query(&over.query)?, &name);
@@ -185,6 +210,41 @@ fn table(work: &Work, id: TableId) -> Result<Arc<Table>> {
     table.ok_or_else(|| Error::internal("an aggregate has its tables"))
 }
 
+/// Says of which times frozen states go.
+///
+/// * `frozen` – the times that there may be some of.
+async fn tell_lost(
+    work: &mut Work,
+    cagg: &ContinuousAggregate,
+    frozen_base: &Arc<Table>,
+    frozen: &RangeSet,
+) -> Result<()> {
+    let planner = work.planner();
+    let mut lost = Vec::new();
+    for range in frozen.iter() {
+        if !ids_within(&planner, frozen_base, &RangeSet::from(range)).await?.is_empty() {
+            lost.push(range);
+        }
+    }
+    let lost = multirange(&lost.into_iter().collect(), cagg.bucket.time_type.is_integer(), &work.settings.zone());
+    let what = format!("continuous aggregate \"{}\" lost what it held of dropped chunks", cagg.name);
+    let sources = source_names(work, cagg);
+    work.notice(
+        Notice::new(what).detail(format!("Of {lost} it has the rows that are in {sources} now, and those that come.")),
+    );
+    Ok(())
+}
+
+/// What an aggregate is over, by name.
+fn source_names(work: &Work, cagg: &ContinuousAggregate) -> String {
+    let catalog = work.transaction.version().catalog();
+    let name = |id: TableId| {
+        let parent = catalog.kept_by(id).map(|parent| &parent.name);
+        parent.or(catalog.tables.get(&id).map(|table| &table.name)).map(|name| format!("\"{name}\""))
+    };
+    cagg.sources().filter_map(name).collect::<Vec<_>>().join(" and ")
+}
+
 fn number(table: &Table) -> u32 {
     table.hypertable.as_ref().map_or(0, |hypertable| hypertable.number)
 }
@@ -195,16 +255,14 @@ fn tell_unknown(
     (old, before): (&ContinuousAggregate, &Definition),
     (cagg, planned): (&ContinuousAggregate, &Planned),
 ) {
+    let sources = source_names(work, old);
     let known: Vec<&String> = before.unknown_outputs().into_iter().map(|place| &old.outputs[place].0).collect();
     for place in planned.definition.unknown_outputs() {
         let name = &cagg.outputs[place].0;
         if !known.contains(&name) {
             work.notice(
                 Notice::new(format!("column \"{name}\" of \"{}\" is NULL where chunks were dropped", cagg.name))
-                    .detail(format!(
-                        "What it is computed from was not kept of the rows of \"{}\".",
-                        planned.source.name
-                    )),
+                    .detail(format!("What it is computed from was not kept of the rows of {sources}.")),
             );
         }
     }
@@ -235,7 +293,7 @@ async fn fill_buckets(
     fill: Fill,
 ) -> Result<()> {
     let version = work.transaction.version();
-    let stale = match old.source == cagg.source {
+    let stale = match old.sources().eq(cagg.sources()) {
         true => {
             let materialized = RangeSet::all().subtract(version.cagg(cagg.id).pending.never_materialized());
             materialized.subtract(&version.table(cagg.materialization).dropped)
