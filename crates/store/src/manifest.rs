@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const FILE: &str = "manifest.redb";
 const NEW: &str = "manifest.new";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 8 << 20;
@@ -140,7 +140,7 @@ impl TableState {
         TableState {
             segments: data.segments.iter().map(|s| s.meta.clone()).collect(),
             deleted,
-            chunks: data.chunks.values().copied().collect(),
+            chunks: data.chunks.values().cloned().collect(),
             dropped: data.dropped.clone(),
             row_count: data.row_count,
         }

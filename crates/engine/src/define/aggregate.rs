@@ -4,6 +4,7 @@ mod columns;
 mod planned;
 mod replace;
 
+use super::compression::{CompressionOptions, kept_as};
 use super::hypertable::next_number;
 use super::{dependents, done};
 use crate::error::{Error, Notice, Result};
@@ -25,6 +26,10 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     if options.continuous != Some(true) {
         return Err(Error::unsupported("plain materialized views are not supported")
             .hint("Use WITH (timescaledb.continuous) and a time_bucket."));
+    }
+    if options.compression.is_given() {
+        return Err(Error::unsupported("options of compression are not supported in CREATE MATERIALIZED VIEW")
+            .hint("Use ALTER MATERIALIZED VIEW … SET (timescaledb.enable_columnstore) afterwards."));
     }
     let (schema, name) = work.new_name(&create.name)?;
     let catalog = work.transaction.version().catalog();
@@ -107,6 +112,7 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
 struct AggregateOptions {
     continuous: Option<bool>,
     materialized_only: Option<bool>,
+    compression: CompressionOptions,
 }
 
 impl AggregateOptions {
@@ -125,6 +131,7 @@ impl AggregateOptions {
                 Some("materialized_only") => read.materialized_only = Some(truth()?),
                 // Groups are how rows are sorted here; there is no separate index to make.
                 Some("create_group_indexes") | Some("finalized") => drop(truth()?),
+                Some(other) if read.compression.take(other, value)? => {}
                 Some(other) => {
                     return Err(Error::invalid_parameter(format!("unrecognized parameter \"timescaledb.{other}\"")));
                 }
@@ -226,6 +233,12 @@ pub async fn alter_aggregate(
                     .hint("Drop it, and create a view or a table in its place."));
             }
             changed.materialized_only = read.materialized_only.unwrap_or(changed.materialized_only);
+            if read.compression.is_given() {
+                let table = work.transaction.version().catalog().tables.get(&cagg.materialization).cloned();
+                let table = table.ok_or_else(|| Error::internal("an aggregate has a materialization"))?;
+                let table = read.compression.applied(work, &table, &cagg.name, &|column| kept_as(&cagg, column))?;
+                work.change(CatalogChange::PutTable(Arc::new(table)))?;
+            }
         }
         AlterView::Rename(name) => {
             changed.name = ident(name);

@@ -25,7 +25,7 @@ pub const DIR: &str = "wal";
 pub const HEADER_BYTES: u64 = 32;
 
 const MAGIC: &[u8; 8] = b"HIGHWLOG";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Files kept for later use.
 const SPARES: usize = 2;
