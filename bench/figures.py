@@ -207,11 +207,11 @@ def highwater(args, directory: pathlib.Path, csv: pathlib.Path, metrics: list[st
     return figures
 
 
-def copy(connection: psycopg.Connection, csv: pathlib.Path) -> tuple[int, float]:
+def copy(connection: psycopg.Connection, csv: pathlib.Path, table: str = "esp_telemetry") -> tuple[int, float]:
     """Sends the file as it is, in pieces of a megabyte, and gives rows and seconds until it is durable."""
     began = time.perf_counter()
     with connection.cursor() as cursor, csv.open("rb") as file:
-        with cursor.copy("COPY esp_telemetry FROM STDIN WITH (FORMAT csv, HEADER)") as copying:
+        with cursor.copy(f"COPY {table} FROM STDIN WITH (FORMAT csv, HEADER)") as copying:
             while piece := file.read(1 << 20):
                 copying.write(piece)
         return cursor.rowcount, time.perf_counter() - began

@@ -5,10 +5,13 @@
 //! execute it: there the place is taken by no rows of the same columns.
 
 mod chunks;
+mod compression;
+mod each_row;
 mod parameters;
 mod policies;
 
 pub use chunks::{chunk_name, drop_chunks, now_of};
+pub use compression::compress_chunk;
 pub use parameters::{called, placeholders, untyped, written};
 
 use parameters::placeholder;
@@ -44,7 +47,8 @@ struct Function {
 
 /// The names of the functions and procedures.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.iter().map(|function| function.name).chain(["refresh_continuous_aggregate", "run_job"])
+    let functions = FUNCTIONS.iter().map(|function| function.name);
+    functions.chain(["refresh_continuous_aggregate", "run_job"]).chain(PROCEDURES.iter().map(|(name, ..)| *name))
 }
 
 const FUNCTIONS: &[Function] = &[
@@ -128,6 +132,34 @@ const FUNCTIONS: &[Function] = &[
         columns: &[("remove_retention_policy", "void")],
     },
     Function {
+        name: "compress_chunk",
+        parameters: &["uncompressed_chunk", "if_not_compressed", "recompress"],
+        columns: &[("compress_chunk", "text")],
+    },
+    Function {
+        name: "decompress_chunk",
+        parameters: &["uncompressed_chunk", "if_compressed"],
+        columns: &[("decompress_chunk", "text")],
+    },
+    Function {
+        name: "add_compression_policy",
+        parameters: &[
+            "hypertable",
+            "compress_after",
+            "if_not_exists",
+            "schedule_interval",
+            "initial_start",
+            "timezone",
+            "compress_created_before",
+        ],
+        columns: &[("add_compression_policy", "integer")],
+    },
+    Function {
+        name: "remove_compression_policy",
+        parameters: &["hypertable", "if_exists"],
+        columns: &[("remove_compression_policy", "boolean")],
+    },
+    Function {
         name: "add_job",
         parameters: &[
             "proc",
@@ -181,6 +213,18 @@ const FUNCTIONS: &[Function] = &[
         parameters: &["setting_name", "new_value", "is_local"],
         columns: &[("set_config", "text")],
     },
+];
+
+/// Procedures that are functions by another name: theirs, the names of their parameters, and the function.
+const PROCEDURES: &[(&str, &[&str], &str)] = &[
+    ("convert_to_columnstore", &["chunk", "if_not_columnstore", "recompress"], "compress_chunk"),
+    ("convert_to_rowstore", &["chunk", "if_columnstore"], "decompress_chunk"),
+    (
+        "add_columnstore_policy",
+        &["hypertable", "after", "if_not_exists", "schedule_interval", "initial_start", "timezone", "created_before"],
+        "add_compression_policy",
+    ),
+    ("remove_columnstore_policy", &["hypertable", "if_exists"], "remove_compression_policy"),
 ];
 
 /// The values given to a call, by parameter name; a parameter that was not given is not there.
@@ -302,15 +346,16 @@ pub async fn execute<'a>(work: &mut Work, query: &'a Query, parameters: &[Scalar
     names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None, record: None });
+    let _ = VisitMut::visit(&mut query, &mut Collect::once(&mut calls, None));
     let mut answers = Vec::new();
     for (function, args) in calls {
+        let args = each_row::without_regclass(function, &args);
         let arguments = read_arguments(&work.planner(), function, &args, parameters)?;
         answers.push(invoke(work, function, &arguments).await?);
     }
     let mut places = Vec::new();
-    let _ =
-        VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(answers.into_iter()), record: None });
+    let _ = VisitMut::visit(&mut query, &mut Collect::once(&mut places, Some(answers.into_iter())));
+    each_row::execute(work, &mut query, parameters).await?;
     Ok(Cow::Owned(query))
 }
 
@@ -323,11 +368,11 @@ pub fn described(query: &Query) -> Result<Cow<'_, Query>> {
     names::name_columns(&mut query);
     lift_set(&mut query);
     let mut calls = Vec::new();
-    let _ = VisitMut::visit(&mut query, &mut Collect { calls: &mut calls, rows: None, record: None });
+    let _ = VisitMut::visit(&mut query, &mut Collect { once: false, ..Collect::once(&mut calls, None) });
     let none: Vec<Rows> = calls.iter().map(|_| Vec::new()).collect();
     let mut places = Vec::new();
-    let _ =
-        VisitMut::visit(&mut query, &mut Collect { calls: &mut places, rows: Some(none.into_iter()), record: None });
+    let mut put = Collect { once: false, ..Collect::once(&mut places, Some(none.into_iter())) };
+    let _ = VisitMut::visit(&mut query, &mut put);
     Ok(Cow::Owned(query))
 }
 
@@ -388,9 +433,16 @@ struct Collect<'a> {
     rows: Option<std::vec::IntoIter<Rows>>,
     /// The record that was last put in a place, and its columns.
     record: Option<(Expr, Vec<Expr>)>,
+    /// Whether calls for each row are left alone.
+    once: bool,
 }
 
-impl Collect<'_> {
+impl<'a> Collect<'a> {
+    /// Visits the calls that are executed once, whatever rows there are.
+    fn once(calls: &'a mut Vec<(&'static Function, Vec<FunctionArg>)>, rows: Option<std::vec::IntoIter<Rows>>) -> Self {
+        Collect { calls, rows, record: None, once: true }
+    }
+
     /// A record is NULL when all its columns are, and not NULL when none is.
     fn test_record(&mut self, expr: &mut Expr) {
         let test = match expr {
@@ -421,6 +473,9 @@ impl VisitorMut for Collect<'_> {
             FunctionArguments::List(list) => list.args.clone(),
             _ => Vec::new(),
         };
+        if self.once && each_row::is_of_rows(function, &args) {
+            return ControlFlow::Continue(());
+        }
         self.calls.push((function, args));
         if let Some(rows) = &mut self.rows {
             let rows = rows.next().unwrap_or_default();
@@ -443,7 +498,11 @@ impl VisitorMut for Collect<'_> {
         self.calls.push((function, args.args.clone()));
         if let Some(rows) = &mut self.rows {
             let rows = rows.next().unwrap_or_default();
-            if let Ok(subquery) = parse::parse_query(&rows_text(function, &rows)) {
+            if let Ok(subquery) = parse::parse_query(&rows_text(
+                function,
+                each_row::column_name(function, alias.as_ref()).as_deref(),
+                &rows,
+            )) {
                 let alias = alias.clone().unwrap_or_else(|| ast::TableAlias {
                     explicit: true,
                     name: ast::Ident::new(function.name),
@@ -484,13 +543,15 @@ fn scalar_text(function: &Function, row: Option<&Vec<String>>) -> String {
 }
 
 /// A call's rows as a query.
-fn rows_text(function: &Function, rows: &Rows) -> String {
+///
+/// * `alias` – the name of its only column, if that is another.
+fn rows_text(function: &Function, alias: Option<&str>, rows: &Rows) -> String {
     let select = |row: &dyn Fn(usize) -> String| {
         let items: Vec<String> = function
             .columns
             .iter()
             .enumerate()
-            .map(|(i, (name, t))| format!("CAST({} AS {}) AS {}", row(i), sql_type(t), quoted(name)))
+            .map(|(i, (name, t))| format!("CAST({} AS {}) AS {}", row(i), sql_type(t), quoted(alias.unwrap_or(name))))
             .collect();
         format!("SELECT {}", items.join(", "))
     };
@@ -587,6 +648,10 @@ async fn invoke(work: &mut Work, function: &Function, arguments: &Arguments) -> 
         "remove_continuous_aggregate_policy" => policies::remove_refresh(work, arguments),
         "add_retention_policy" => policies::add_retention(work, arguments),
         "remove_retention_policy" => policies::remove_retention(work, arguments),
+        "compress_chunk" => compression::compress(work, arguments),
+        "decompress_chunk" => compression::decompress(work, arguments),
+        "add_compression_policy" => policies::add_compression(work, arguments),
+        "remove_compression_policy" => policies::remove_compression(work, arguments),
         "add_job" => policies::add_job(work, arguments),
         "alter_job" => policies::alter_job(work, arguments),
         "delete_job" => policies::delete_job(work, arguments),
@@ -630,7 +695,7 @@ fn create_hypertable(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
         if_not_exists: arguments.truth("if_not_exists")?,
         default_index: arguments.given("create_default_indexes").is_none()
             || arguments.truth("create_default_indexes")?,
-        segment_by: Vec::new(),
+        compression: define::CompressionOptions::default(),
     };
     let number = define::make_hypertable(work, &table, &partition)?;
     Ok(vec![vec![number.to_string(), literal(&table.schema), literal(&table.name), (!before).to_string()]])
@@ -676,6 +741,9 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
                 .ok_or_else(|| Error::invalid_parameter("job ID cannot be NULL"))?;
             job::run_now(work, highwater_model::JobId(i32::try_from(id).unwrap_or(i32::MAX))).await?;
         }
+        Some(name) if PROCEDURES.iter().any(|(procedure, ..)| *procedure == name) => {
+            call_function(work, name, &args, parameters).await?;
+        }
         _ => match define::find_function(work, &parts) {
             Some(function) if function.returns.is_none() => {
                 let given = given(work, &function, &args, parameters)?;
@@ -688,6 +756,19 @@ pub async fn call(work: &mut Work, call: &ast::Function, parameters: &[ScalarVal
         },
     }
     Ok(Outcome::Done("CALL".to_owned()))
+}
+
+/// Calls one of [`PROCEDURES`].
+async fn call_function(work: &mut Work, name: &str, args: &[FunctionArg], parameters: &[ScalarValue]) -> Result<()> {
+    let missing = || Error::internal(format!("{name} is no procedure"));
+    let (procedure, names, function) =
+        PROCEDURES.iter().find(|(procedure, ..)| *procedure == name).ok_or_else(missing)?;
+    let function = FUNCTIONS.iter().find(|known| known.name == *function).ok_or_else(missing)?;
+    let args = each_row::without_regclass(function, args);
+    let mut arguments = read_named(&work.planner(), procedure, names, &args, parameters)?;
+    let own = |name| names.iter().position(|own| *own == name).map(|place| function.parameters[place]);
+    arguments.values = arguments.values.into_iter().filter_map(|(name, value)| Some((own(name)?, value))).collect();
+    invoke(work, function, &arguments).await.map(|_| ())
 }
 
 /// The arguments of a procedure of the user, as text, in its order.

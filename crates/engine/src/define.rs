@@ -1,6 +1,7 @@
 //! Statements that define things.
 
 mod aggregate;
+mod compression;
 mod dependents;
 mod enumeration;
 mod hypertable;
@@ -10,6 +11,7 @@ mod sequence;
 mod table;
 
 pub use aggregate::{alter_aggregate, create_aggregate};
+pub use compression::CompressionOptions;
 pub use hypertable::{Partition, make_hypertable};
 pub use rules::columns_of;
 pub use sequence::{Alter, alter as alter_sequence, restart_owned};

@@ -16,7 +16,7 @@ mod pg_catalog;
 mod relations;
 pub mod rows;
 mod schema;
-mod size;
+pub mod size;
 mod table_functions;
 pub mod timescale;
 mod types;

@@ -3,7 +3,7 @@
 //! The policy runner calls the same functions as the manual procedures. Statistics, history and the next
 //! start are commits like any other, so after a restart a missed run happens once.
 
-use crate::administration::{drop_chunks, now_of};
+use crate::administration::{compress_chunk, drop_chunks, now_of};
 use crate::database::Engine;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
@@ -14,7 +14,8 @@ use crate::work::Work;
 use highwater_model::job::{Action, Offset};
 use highwater_model::time::{Zone, timestamptz_minus_interval, timestamptz_plus_interval};
 use highwater_model::{
-    Catalog, CatalogChange, ContinuousAggregate, Job, JobId, JobOutcome, JobRun, JobStats, Table, refresh as arithmetic,
+    Catalog, CatalogChange, Chunk, ContinuousAggregate, Job, JobId, JobOutcome, JobRun, JobStats, Table,
+    refresh as arithmetic,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,15 +97,21 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
                 .cloned()
                 .ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
             let cagg = catalog.caggs.values().find(|c| c.materialization == table.id).cloned();
-            let clock = match &cagg {
-                Some(cagg) => root(&catalog, cagg)?,
-                None => table.clone(),
-            };
-            let Some(end) = before_now(work, &clock, &Some(*drop_after)).await? else { return Ok(()) };
-            let data = work.transaction.version().table(table.id);
-            let old: Vec<_> =
-                data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).copied().collect();
+            let old = chunks_before(work, &table, cagg.as_ref(), *drop_after).await?;
             drop_chunks(work, &table, cagg.as_ref(), &old).await
+        }
+        Action::Compression { table, compress_after } => {
+            let catalog = work.transaction.version().catalog().clone();
+            let table = catalog
+                .tables
+                .get(table)
+                .cloned()
+                .ok_or_else(|| Error::new("42704", "the table of the job does not exist"))?;
+            let cagg = catalog.caggs.values().find(|c| c.materialization == table.id).cloned();
+            for chunk in chunks_before(work, &table, cagg.as_ref(), *compress_after).await? {
+                compress_chunk(work, &table, &chunk)?;
+            }
+            Ok(())
         }
         Action::Procedure { schema, name, config } => {
             let function = work.transaction.version().catalog().functions.get(&(schema.clone(), name.clone())).cloned();
@@ -113,6 +120,22 @@ async fn act(work: &mut Work, job: &Job) -> Result<()> {
             procedure::run(work, &function, &[Some(job.id.0.to_string()), config.clone()]).await
         }
     }
+}
+
+/// The chunks that are wholly older than an offset from now.
+async fn chunks_before(
+    work: &Work,
+    table: &Arc<Table>,
+    cagg: Option<&Arc<ContinuousAggregate>>,
+    offset: Offset,
+) -> Result<Vec<Chunk>> {
+    let clock = match cagg {
+        Some(cagg) => root(work.transaction.version().catalog(), cagg)?,
+        None => table.clone(),
+    };
+    let Some(end) = before_now(work, &clock, &Some(offset)).await? else { return Ok(Vec::new()) };
+    let data = work.transaction.version().table(table.id);
+    Ok(data.chunks.values().filter(|c| c.range.end <= end && c.range.end != i64::MAX).cloned().collect())
 }
 
 /// The hypertable whose clock an aggregate goes by.
@@ -181,6 +204,7 @@ pub fn procedure_of(action: &Action) -> &str {
     match action {
         Action::Refresh { .. } => "policy_refresh_continuous_aggregate",
         Action::Retention { .. } => "policy_retention",
+        Action::Compression { .. } => "policy_compression",
         Action::Procedure { name, .. } => name,
     }
 }

@@ -553,10 +553,16 @@ impl Reader<'_> {
             self.finish()?;
             return Ok(Statement::SetTableSchema(name, schema));
         }
-        let storage = (self.word("SET") || self.word("RESET")) && self.parser.peek_token().token == Token::LParen;
+        let sets = self.word("SET");
+        let storage = (sets || self.word("RESET")) && self.parser.peek_token().token == Token::LParen;
         if storage {
             let options = self.options()?;
             self.finish()?;
+            let is_ours = |name: &str| name.starts_with("timescaledb.") || name.starts_with("tsdb.");
+            if let Some((name, _)) = options.iter().find(|(name, _)| !sets && is_ours(name)) {
+                return Err(Error::unsupported(format!("RESET ({name}) is not supported"))
+                    .hint("SET gives it another value; timescaledb.enable_columnstore = false ends compression."));
+            }
             return Ok(Statement::SetTableOptions(name, options));
         }
         while self.parser.index() > start {

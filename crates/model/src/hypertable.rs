@@ -4,6 +4,7 @@ use crate::range::TimeRange;
 use crate::schema::{ColumnId, TimeType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Number of a chunk, unique in a database; part of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,15 +25,51 @@ pub struct Hypertable {
     pub integer_now: Option<(String, String)>,
     /// Columns rows are sorted by before the time, where no index says so.
     pub segment_by: Vec<ColumnId>,
+    /// How its chunks are compressed; `None` until that is enabled.
+    pub compression: Option<Compression>,
+}
+
+/// How chunks are compressed: what was said of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compression {
+    /// Columns that rows are gathered by.
+    pub segment_by: Option<Vec<ColumnId>>,
+    /// What the rows of each are sorted by.
+    pub order_by: Option<Vec<OrderBy>>,
+}
+
+/// A column that rows are sorted by. Segments are ascending with NULLs last, whatever is said here: reading them
+/// backwards costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderBy {
+    /// The column.
+    pub column: ColumnId,
+    /// Whether it was said to descend.
+    pub descending: bool,
+    /// Whether NULLs were said to come first.
+    pub nulls_first: bool,
 }
 
 /// A chunk: the rows of one range of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Its number.
     pub id: ChunkId,
     /// The times it holds; it never overlaps another chunk of its table.
     pub range: TimeRange,
+    /// How it was compressed, if it was. Rows that were written to it since may not be.
+    pub compressed: Option<Arc<Compressed>>,
+}
+
+/// How a chunk was compressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compressed {
+    /// Columns that its rows were gathered by.
+    pub segment_by: Vec<ColumnId>,
+    /// What the rows of each were sorted by.
+    pub order_by: Vec<OrderBy>,
+    /// Bytes that it took before.
+    pub bytes_before: u64,
 }
 
 /// The range that a new chunk for `time` gets: `interval` wide, aligned to zero, cut where it would
@@ -69,7 +106,10 @@ mod tests {
     fn check(existing: &[(i64, i64)], time: i64, interval: i64, expected: (i64, i64)) {
         let chunks = existing
             .iter()
-            .map(|&(start, end)| (start, Chunk { id: ChunkId(1), range: TimeRange { start, end } }))
+            .map(|&(start, end)| {
+                let range = TimeRange { start, end };
+                (start, Chunk { id: ChunkId(1), range, compressed: None })
+            })
             .collect();
         assert_eq!(new_chunk_range(&chunks, time, interval), TimeRange { start: expected.0, end: expected.1 });
     }

@@ -47,6 +47,13 @@ pub enum Action {
         /// JSON text.
         config: Option<String>,
     },
+    /// `policy_compression`
+    Compression {
+        /// The hypertable, or the materialization of an aggregate.
+        table: TableId,
+        /// Chunks wholly older than this are compressed.
+        compress_after: Offset,
+    },
 }
 
 /// A job and its schedule.

@@ -23,7 +23,7 @@ pub mod time;
 pub use bucket::{Bucket, BucketError, BucketWidth};
 pub use catalog::{Catalog, CatalogChange, CatalogError, ObjectKey};
 pub use continuous_aggregate::{CaggId, ContinuousAggregate, Output};
-pub use hypertable::{Chunk, ChunkId, Hypertable};
+pub use hypertable::{Chunk, ChunkId, Compressed, Compression, Hypertable, OrderBy};
 pub use interval::Interval;
 pub use invalidation::Pending;
 pub use job::{Job, JobId, JobOutcome, JobRun, JobStats};

@@ -1,6 +1,6 @@
 //! Tables and their columns.
 
-use crate::hypertable::Hypertable;
+use crate::hypertable::{Compression, Hypertable, OrderBy};
 use crate::time::Limit;
 use crate::{CaggId, EnumType, ObjectKey};
 use serde::{Deserialize, Serialize};
@@ -314,7 +314,7 @@ impl Table {
     }
 
     /// How rows are sorted inside a segment: the leading non-time columns of the first index or key
-    /// that has any, then the time.
+    /// that has any, or those that compressed rows are gathered by, then the time.
     pub fn sort_columns(&self) -> Vec<ColumnId> {
         let time = self.hypertable.as_ref().map(|h| h.time_column);
         let keys = self
@@ -323,9 +323,25 @@ impl Table {
             .filter_map(Index::column_ids)
             .map(|columns| columns.into_iter().filter(|c| Some(*c) != time).collect::<Vec<_>>())
             .find(|columns| !columns.is_empty())
+            .or_else(|| self.hypertable.as_ref()?.compression.as_ref()?.segment_by.clone())
             .or_else(|| self.hypertable.as_ref().map(|h| h.segment_by.clone()))
             .unwrap_or_default();
         keys.into_iter().chain(time).collect()
+    }
+
+    /// How the chunks of a hypertable are compressed, as was said or else by [`Table::sort_columns`]: the columns that
+    /// rows are gathered by, and what the rows of each are sorted by. `None` while that is not enabled.
+    pub fn compressed_order(&self) -> Option<(Vec<ColumnId>, Vec<OrderBy>)> {
+        let hypertable = self.hypertable.as_ref()?;
+        let Compression { segment_by, order_by } = hypertable.compression.as_ref()?.clone();
+        let latest = OrderBy { column: hypertable.time_column, descending: true, nulls_first: true };
+        let mut order_by = order_by.unwrap_or_default();
+        if order_by.iter().all(|by| by.column != hypertable.time_column) {
+            order_by.push(latest);
+        }
+        let is_free = |column: &ColumnId| order_by.iter().all(|by| by.column != *column);
+        let segment_by = segment_by.unwrap_or_else(|| self.sort_columns().into_iter().filter(is_free).collect());
+        Some((segment_by, order_by))
     }
 
     /// Its name in the catalog.

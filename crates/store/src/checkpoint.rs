@@ -11,17 +11,21 @@
 //! It changes how rows are kept and not which there are, so the log says nothing of it: a crash before the
 //! manifest leaves files that nobody knows of, one after it finds the log's newer commits and applies them
 //! on top. Rows are named by stable ids, so what is deleted meanwhile stays deleted wherever its row went.
+//!
+//! Compressing a chunk, and undoing that, is such a checkpoint too: it writes all segments of the chunk anew. Later
+//! rows of the chunk go to ordinary segments beside the compressed ones, which are left alone until somebody
+//! compresses the chunk again.
 
 use crate::manifest::Manifest;
 use crate::rows::{RowIds, Rows};
-use crate::segment::{self, NewRows, Segment, SegmentFiles, SegmentId};
+use crate::segment::{self, Form, NewRows, Segment, SegmentFiles, SegmentId};
 use crate::store::Store;
 use crate::version::{Scan, TableData, Version};
 use crate::{Error, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use highwater_model::hypertable::chunk_of;
-use highwater_model::{Lsn, Table, TableId};
+use highwater_model::{Lsn, Table, TableId, TimeRange};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -128,7 +132,15 @@ impl Maintenance {
 
     /// Writes a checkpoint now.
     pub fn checkpoint(&self, store: &Store) -> Result<()> {
-        self.checkpointer.lock().run(store)
+        self.checkpointer.lock().run(store, None)
+    }
+
+    /// Writes a chunk anew.
+    pub fn rewrite_chunk(&self, store: &Store, rewriting: Rewriting) -> Result<()> {
+        let mut checkpointer = self.checkpointer.lock();
+        // Segments that reach into several chunks are cut first, so that all of the chunk's rows are its own.
+        checkpointer.run(store, None)?;
+        checkpointer.run(store, Some(rewriting))
     }
 
     /// Ends the thread, after the checkpoint it is in.
@@ -179,6 +191,17 @@ impl Maintenance {
     }
 }
 
+/// A chunk that is to be written anew.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewriting {
+    /// The table.
+    pub table: TableId,
+    /// The range of the chunk; when it was dropped, nothing is.
+    pub chunk: TimeRange,
+    /// Whether to be small.
+    pub compressed: bool,
+}
+
 /// Writes checkpoints, one after the other.
 #[derive(Debug)]
 pub struct Checkpointer {
@@ -194,7 +217,7 @@ impl Checkpointer {
         Checkpointer { manifest: Some(manifest), written: None }
     }
 
-    fn run(&mut self, store: &Store) -> Result<()> {
+    fn run(&mut self, store: &Store, rewriting: Option<Rewriting>) -> Result<()> {
         if let Some(error) = store.log().failure() {
             return Err(error);
         }
@@ -203,7 +226,10 @@ impl Checkpointer {
         let mut install = Install::default();
         for (id, data) in version.tables() {
             let Some(table) = version.catalog().tables.get(id) else { continue };
-            if let Some(change) = rewrite(files, table, data)? {
+            let rewriting = rewriting.filter(|r| r.table == *id);
+            let is_there = |chunk: TimeRange| data.chunks.get(&chunk.start).is_some_and(|there| there.range == chunk);
+            let chunk = rewriting.filter(|r| is_there(r.chunk)).map(|r| (r.chunk.start, r.compressed));
+            if let Some(change) = rewrite(files, table, data, chunk)? {
                 install.tables.insert(*id, change);
             }
         }
@@ -233,7 +259,14 @@ impl Checkpointer {
 
 /// Writes the buffered rows of a table to segments, together with segments that are to be merged. `None`
 /// when there is nothing to do.
-fn rewrite(files: &SegmentFiles, table: &Arc<Table>, data: &TableData) -> Result<Option<TableInstall>> {
+///
+/// * `whole` – the start of a chunk that is to be written anew, and whether to be small.
+fn rewrite(
+    files: &SegmentFiles,
+    table: &Arc<Table>,
+    data: &TableData,
+    whole: Option<(i64, bool)>,
+) -> Result<Option<TableInstall>> {
     let chunk_start = |t: i64| chunk_of(&data.chunks, t).map_or(i64::MIN, |chunk| chunk.range.start);
     let mut groups: BTreeMap<i64, Group> = BTreeMap::new();
     let buffered = TableData { buffer: data.buffer.clone(), deleted: data.deleted.clone(), ..TableData::default() };
@@ -257,21 +290,28 @@ fn rewrite(files: &SegmentFiles, table: &Arc<Table>, data: &TableData) -> Result
     };
     data.buffer.iter().for_each(|rows| rows.ids.add_to(&mut change.flushed));
     change.gone = &change.flushed & &*data.deleted;
-    for group in groups.into_values() {
-        let picked = group.pick();
-        for candidate in &picked {
-            change.replaced.insert(candidate.segment.meta.id);
-            change.gone |= dead_ids(&candidate.segment, &data.deleted)?;
-        }
-        let segments = picked.iter().map(|c| c.segment.clone()).collect();
-        let old = TableData { segments: Arc::new(segments), deleted: data.deleted.clone(), ..TableData::default() };
-        let rows: Vec<NewRows> = read(table, &old)?.into_iter().chain(group.fresh).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        for rows in segment::cut_by_chunk(table, &data.chunks, NewRows::concat(&rows)?)?.into_values() {
-            let meta = segment::write_segment(files, table, rows)?;
-            change.added.push(files.open(&meta));
+    for (start, mut group) in groups {
+        let whole = whole.filter(|(chunk, _)| *chunk == start);
+        let merges = match whole {
+            Some((_, compressed)) => group.whole(compressed, &data.deleted),
+            None => group.merges(),
+        };
+        for Merge { picked, form } in merges {
+            for segment in &picked {
+                change.replaced.insert(segment.meta.id);
+                change.gone |= dead_ids(segment, &data.deleted)?;
+            }
+            let segments = Arc::new(picked);
+            let old = TableData { segments, deleted: data.deleted.clone(), ..TableData::default() };
+            let fresh = group.fresh.take();
+            let rows: Vec<NewRows> = read(table, &old)?.into_iter().chain(fresh).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            for rows in segment::cut_by_chunk(table, &data.chunks, NewRows::concat(&rows)?)?.into_values() {
+                let meta = segment::write_segment(files, table, rows, form)?;
+                change.added.push(files.open(&meta));
+            }
         }
     }
     let nothing = change.flushed.is_empty() && change.replaced.is_empty();
@@ -296,7 +336,59 @@ struct Candidate {
     is_cut: bool,
 }
 
+/// Segments that are written as one.
+struct Merge {
+    picked: Vec<Arc<Segment>>,
+    form: Form,
+}
+
+impl Candidate {
+    /// Bytes of memory that its rows are taken to need.
+    fn needs(&self) -> u64 {
+        let meta = &self.segment.meta;
+        meta.row_count * (meta.columns.len() as u64 + 1) * VALUE_BYTES
+    }
+}
+
 impl Group {
+    /// What to write, the rows from the buffer with the first: compressed segments by themselves, when many of their
+    /// rows are deleted, and of the others those that [`Group::pick`] chooses.
+    fn merges(&self) -> Vec<Merge> {
+        let segments = |picked: Vec<&Candidate>| picked.into_iter().map(|c| c.segment.clone()).collect();
+        let (small, ordinary): (Vec<_>, Vec<_>) = self.segments.iter().partition(|c| c.segment.meta.compressed);
+        let first = Merge { picked: segments(self.pick(ordinary)), form: Form::Ordinary };
+        let dying = small.into_iter().filter(|c| c.is_dying || c.is_cut);
+        let dying = dying.map(|c| Merge { picked: segments(vec![c]), form: Form::Compressed });
+        std::iter::once(first).chain(dying).collect()
+    }
+
+    /// All of it, in as few segments as fit into memory while they are written. Nothing when it is that already.
+    fn whole(&self, compressed: bool, deleted: &RowIds) -> Vec<Merge> {
+        let form = if compressed { Form::Compressed } else { Form::Ordinary };
+        let is_done = |c: &Candidate| {
+            let (first, last) = c.segment.meta.ids;
+            c.segment.meta.compressed == compressed && deleted.range_cardinality(first..=last) == 0
+        };
+        if self.fresh.is_none() && self.segments.iter().all(is_done) {
+            return Vec::new();
+        }
+        let mut memory = self.fresh_bytes();
+        let mut merges = vec![Merge { picked: Vec::new(), form }];
+        for candidate in &self.segments {
+            if memory > 0 && memory + candidate.needs() > MERGE_BYTES {
+                memory = 0;
+                merges.push(Merge { picked: Vec::new(), form });
+            }
+            memory += candidate.needs();
+            merges.last_mut().expect("there is one").picked.push(candidate.segment.clone());
+        }
+        merges
+    }
+
+    fn fresh_bytes(&self) -> u64 {
+        self.fresh.as_ref().map_or(0, |rows| rows.batch.get_array_memory_size() as u64)
+    }
+
     /// The segments to write anew: those with many deleted rows, and those that are no larger than what
     /// would be merged anyway. Sizes then double from one to the next, like the digits of a binary
     /// counter, and each row is rewritten only as often as there are digits.
@@ -304,10 +396,9 @@ impl Group {
     /// ```text
     /// buffer 1   segments 1 2 8      1 ≤ 1, 2 ≤ 2, 8 > 4: write 1 1 2 as one, keep 8
     /// ```
-    fn pick(&self) -> Vec<&Candidate> {
-        let mut candidates: Vec<&Candidate> = self.segments.iter().collect();
+    fn pick<'a>(&self, mut candidates: Vec<&'a Candidate>) -> Vec<&'a Candidate> {
         candidates.sort_by_key(|c| c.segment.meta.bytes);
-        let fresh = self.fresh.as_ref().map_or(0, |rows| rows.batch.get_array_memory_size() as u64);
+        let fresh = self.fresh_bytes();
         let size = |bytes: u64| bytes.max(SMALL_BYTES);
         let mut bytes = if fresh > 0 { size(fresh / COMPRESSION) } else { 0 };
         let mut memory = fresh;
@@ -315,7 +406,7 @@ impl Group {
         let mut merging = true;
         for (i, candidate) in candidates.iter().enumerate() {
             let meta = &candidate.segment.meta;
-            let needs = meta.row_count * (meta.columns.len() as u64 + 1) * VALUE_BYTES;
+            let needs = candidate.needs();
             // The smallest segment begins a merge if the second one joins it.
             let next = candidates.get(i + 1).map(|c| size(c.segment.meta.bytes));
             let is_first = bytes == 0 && next.is_some_and(|next| next <= size(meta.bytes));

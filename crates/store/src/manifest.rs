@@ -140,7 +140,7 @@ impl TableState {
         TableState {
             segments: data.segments.iter().map(|s| s.meta.clone()).collect(),
             deleted,
-            chunks: data.chunks.values().copied().collect(),
+            chunks: data.chunks.values().cloned().collect(),
             dropped: data.dropped.clone(),
             row_count: data.row_count,
         }

@@ -2,7 +2,7 @@
 
 use crate::rows::{RowIds, Rows};
 use crate::segment::SegmentMeta;
-use highwater_model::{CaggId, CatalogChange, RangeSet, TableId};
+use highwater_model::{CaggId, CatalogChange, Compressed, RangeSet, TableId, TimeRange};
 use std::sync::Arc;
 
 /// A change of the database. A commit is a list of them; the log holds nothing else.
@@ -48,6 +48,15 @@ pub enum Op {
         table: TableId,
         /// The ranges of the chunks.
         ranges: RangeSet,
+    },
+    /// Says how a chunk was compressed, or that it no longer is.
+    Compress {
+        /// Where.
+        table: TableId,
+        /// The range of the chunk; nothing happens when it was dropped meanwhile.
+        chunk: TimeRange,
+        /// How.
+        compressed: Option<Arc<Compressed>>,
     },
     /// Says that whole buckets of an aggregate were replaced by the inserts and deletes beside this op.
     Settle {

@@ -10,12 +10,15 @@
 //! rows deleted from it are named beside it, by the version that reads it.
 
 mod cache;
+mod coding;
 mod convert;
 mod files;
 mod keys;
 mod read;
+mod sample;
 mod write;
 
+pub(crate) use coding::Form;
 pub(crate) use files::SegmentFiles;
 pub(crate) use write::{NewRows, cut_by_chunk, sync_names, write_segment};
 
@@ -55,6 +58,8 @@ pub struct SegmentMeta {
     pub sorted_by: Vec<ColumnId>,
     /// CRC-32C of the file from the end of the last column chunk on. That part has the checksums of the rest.
     pub checksum: u32,
+    /// Whether it was written to be small.
+    pub compressed: bool,
 }
 
 /// A segment that can be read.

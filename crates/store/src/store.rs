@@ -8,7 +8,7 @@
 //!
 //! The commit lock orders and does no work: nothing is encoded, written or searched under it.
 
-use crate::checkpoint::{Checkpointer, Install, Maintenance};
+use crate::checkpoint::{Checkpointer, Install, Maintenance, Rewriting};
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, Memory};
 use crate::manifest::Counters;
@@ -27,7 +27,7 @@ use crate::wal::{Commit, Log};
 use crate::{Error, Result};
 use arrow::array::{AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;
-use highwater_model::{CaggId, Catalog, CatalogChange, ColumnId, Lsn, ObjectKey, RangeSet, Table, TableId};
+use highwater_model::{CaggId, Catalog, CatalogChange, ColumnId, Lsn, ObjectKey, RangeSet, Table, TableId, TimeRange};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -255,6 +255,15 @@ impl Store {
         self.maintenance.checkpoint(self)
     }
 
+    /// Writes the rows of a chunk anew, those in memory too: to be small, or in the ordinary way. Which rows there are
+    /// stays the same, so this is no part of any transaction; it is done when it returns.
+    ///
+    /// # Errors
+    /// Those of [`Store::checkpoint`].
+    pub fn rewrite_chunk(&self, table: TableId, chunk: TimeRange, compressed: bool) -> Result<()> {
+        self.maintenance.rewrite_chunk(self, Rewriting { table, chunk, compressed })
+    }
+
     /// Writes rows to synced segments that nobody sees until a commit adds them: one per chunk, with
     /// the times each touches. A file is removed again when nobody refers to it and no commit added it.
     pub(crate) fn write_segments(
@@ -270,7 +279,7 @@ impl Store {
             let times = column.as_ref().map(|column| TimeValues::of(&column[0]));
             let times = times.as_ref().map(|times| (0..times.count()).filter_map(|i| times.get(i)));
             let touched = version.touched_by(table, times);
-            let meta = segment::write_segment(&self.files, table, rows)?;
+            let meta = segment::write_segment(&self.files, table, rows, segment::Form::Ordinary)?;
             segments.push((self.files.open(&meta), touched));
         }
         segment::sync_names(&self.files)?;
@@ -505,7 +514,8 @@ fn effects_of(transaction: &Transaction) -> Recent {
             Op::Freeze { cagg, .. } => {
                 effects.changed.insert(ObjectKey::Cagg(*cagg));
             }
-            Op::Dirty { .. } => {}
+            // Two that compress one chunk do the same, and its rows are nobody's concern.
+            Op::Dirty { .. } | Op::Compress { .. } => {}
         }
     }
     for keys in transaction.keys() {

@@ -14,7 +14,7 @@ use crate::unique::{self, Keys};
 use crate::version::Version;
 use crate::{Error, Result};
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
-use highwater_model::{CaggId, CatalogChange, RangeSet, Table, TableId};
+use highwater_model::{CaggId, CatalogChange, Compressed, RangeSet, Table, TableId, TimeRange};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -192,6 +192,12 @@ impl Transaction {
     /// Forgets chunks; their rows are to be deleted too, touching nothing.
     pub fn drop_chunks(&mut self, table: TableId, ranges: RangeSet) -> Result<()> {
         self.apply(Op::DropChunks { table, ranges })
+    }
+
+    /// Says how a chunk was compressed, or that it no longer is. What it consists of is
+    /// [`Store::rewrite_chunk`]'s.
+    pub fn compress(&mut self, table: TableId, chunk: TimeRange, compressed: Option<Arc<Compressed>>) -> Result<()> {
+        self.apply(Op::Compress { table, chunk, compressed })
     }
 
     /// Says that whole buckets now hold the states of the rows in [`Transaction::version`].

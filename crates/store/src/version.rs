@@ -215,6 +215,12 @@ impl Version {
                 Arc::make_mut(&mut data.chunks).retain(|_, chunk| !ranges.covers(&chunk.range));
                 data.dropped = data.dropped.union(ranges);
             }),
+            Op::Compress { table, chunk, compressed } => self.change_table(*table, |data| {
+                let chunks = Arc::make_mut(&mut data.chunks);
+                if let Some(chunk) = chunks.get_mut(&chunk.start).filter(|known| known.range == *chunk) {
+                    chunk.compressed = compressed.clone();
+                }
+            }),
             Op::Settle { cagg, ranges, again, at } => {
                 self.change_cagg(*cagg, |data| {
                     data.pending.settle(ranges, again);
@@ -335,7 +341,7 @@ impl Version {
             return;
         };
         let Some((first, last)) = rows.time_hull(time) else { return };
-        let chunk = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, first)).copied();
+        let chunk = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, first));
         match rows.column(time) {
             _ if chunk.is_some_and(|chunk| chunk.range.contains(last)) => {}
             Some(column) => self.add_chunks(table, times(column).into_iter().flatten()),
@@ -349,23 +355,23 @@ impl Version {
         else {
             return;
         };
-        let mut last: Option<Chunk> = None;
+        let mut last: Option<TimeRange> = None;
         for time in times {
-            if last.is_some_and(|chunk| chunk.range.contains(time)) {
+            if last.is_some_and(|range| range.contains(time)) {
                 continue;
             }
-            let known = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, time)).copied();
-            let chunk = known.unwrap_or_else(|| {
+            let known = self.tables.get(&table).and_then(|data| chunk_of(&data.chunks, time)).map(|chunk| chunk.range);
+            let range = known.unwrap_or_else(|| {
                 let id = ChunkId(self.next_chunk);
                 self.next_chunk += 1;
                 let chunks = &self.tables[&table].chunks;
-                let chunk = Chunk { id, range: new_chunk_range(chunks, time, interval) };
+                let range = new_chunk_range(chunks, time, interval);
                 self.change_table(table, |data| {
-                    Arc::make_mut(&mut data.chunks).insert(chunk.range.start, chunk);
+                    Arc::make_mut(&mut data.chunks).insert(range.start, Chunk { id, range, compressed: None });
                 });
-                chunk
+                range
             });
-            last = Some(chunk);
+            last = Some(range);
         }
     }
 }
@@ -455,6 +461,16 @@ impl TableData {
         let both = buffered.chain(self.segments.iter().filter_map(|s| s.meta.times));
         let (first, last) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         Some(highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+    }
+
+    /// Whether rows were written to a compressed chunk since, as far as the times of segments and batches tell.
+    pub fn is_partial(&self, time: ColumnId, chunk: &Chunk) -> bool {
+        let reaches = |times: Option<(i64, i64)>| {
+            times.is_some_and(|(first, last)| chunk.range.start <= last && first < chunk.range.end)
+        };
+        chunk.compressed.is_some()
+            && (self.segments.iter().any(|segment| !segment.meta.compressed && reaches(segment.meta.times))
+                || self.buffer.iter().any(|rows| reaches(rows.time_hull(time))))
     }
 
     /// Roughly how many rows of a hypertable have their time in `range`: as if those of a file were spread evenly.

@@ -102,7 +102,7 @@ async fn chosen(work: &Work, table: &Arc<Table>, arguments: &Arguments) -> Resul
         }
     }
     let data = work.transaction.version().table(table.id);
-    Ok(data.chunks.values().filter(|c| window.covers(&c.range)).copied().collect())
+    Ok(data.chunks.values().filter(|c| window.covers(&c.range)).cloned().collect())
 }
 
 /// `show_chunks`

@@ -1,6 +1,6 @@
 //! Policies, and jobs in general.
 
-use super::{Arguments, Rows, chunked, interval_of, literal, void, whole_of};
+use super::{Arguments, Rows, chunked, compression, interval_of, literal, void, whole_of};
 use crate::error::{Error, Notice, Result};
 use crate::information::timescale;
 use crate::query::Relation;
@@ -8,7 +8,8 @@ use crate::work::Work;
 use crate::{define, json, parse};
 use datafusion::common::ScalarValue;
 use highwater_model::job::{Action, Offset};
-use highwater_model::{CatalogChange, ContinuousAggregate, Interval, Job, JobId, JobStats, TimeType};
+use highwater_model::time::MICROS_PER_DAY;
+use highwater_model::{CatalogChange, ContinuousAggregate, Interval, Job, JobId, JobStats, Table, TimeType};
 use std::sync::Arc;
 
 const DAY: Interval = Interval::new(0, 1, 0);
@@ -160,37 +161,53 @@ pub fn remove_refresh(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     void()
 }
 
-/// `add_retention_policy`
-pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
-    let (table, cagg) = chunked(work, arguments.relation(work, "relation")?)?;
-    let hypertable = table.hypertable.as_ref().expect("it is a hypertable");
-    let invalid = || Error::invalid_parameter("invalid value for parameter drop_after");
-    if arguments.value("drop_created_before").is_some() {
-        return Err(Error::unsupported("drop_created_before is not supported").hint("Use drop_after."));
+/// The age that chunks are to have reached.
+///
+/// * `names` – of the parameter, and of the one that counts from when a chunk was made.
+fn age(
+    work: &Work,
+    arguments: &Arguments,
+    table: &Arc<Table>,
+    cagg: Option<&Arc<ContinuousAggregate>>,
+    names: [&'static str; 2],
+) -> Result<Offset> {
+    let [after, created] = names;
+    let hypertable = table.hypertable.as_ref().ok_or_else(|| Error::internal("it is a hypertable"))?;
+    let invalid = || Error::invalid_parameter(format!("invalid value for parameter {after}"));
+    if arguments.value(created).is_some() {
+        return Err(Error::unsupported(format!("{created} is not supported")).hint(format!("Use {after}.")));
     }
     let value = arguments
-        .value("drop_after")
-        .ok_or_else(|| Error::invalid_parameter("need to specify one of \"drop_after\" or \"drop_created_before\""))?;
-    let drop_after = match (value, hypertable.time_type.is_integer()) {
-        (ScalarValue::IntervalMonthDayNano(_) | ScalarValue::Utf8(_), false) => Offset::Interval(interval_of(value)?),
+        .value(after)
+        .ok_or_else(|| Error::invalid_parameter(format!("need to specify one of \"{after}\" or \"{created}\"")))?;
+    match (value, hypertable.time_type.is_integer()) {
+        (ScalarValue::IntervalMonthDayNano(_) | ScalarValue::Utf8(_), false) => {
+            Ok(Offset::Interval(interval_of(value)?))
+        }
         (other, true) => {
-            let source = match &cagg {
+            let source = match cagg {
                 Some(cagg) => work.transaction.version().catalog().root(cagg).cloned(),
                 None => Some(table.clone()),
             };
             let has_now = source.is_some_and(|t| t.hypertable.as_ref().is_some_and(|h| h.integer_now.is_some()));
             match (whole_of(other), has_now) {
-                (Some(n), true) => Offset::Integer(n),
-                (Some(_), false) => return Err(invalid().hint("Set a custom time function on the hypertable: set_integer_now_func.")),
-                (None, _) => return Err(invalid().hint("Integer duration in \"drop_after\" or interval time duration in \"drop_created_before\" is required for hypertables with integer time dimension.")),
+                (Some(n), true) => Ok(Offset::Integer(n)),
+                (Some(_), false) => {
+                    Err(invalid().hint("Set a custom time function on the hypertable: set_integer_now_func."))
+                }
+                (None, _) => Err(invalid().hint(format!(
+                    "Integer duration in \"{after}\" or interval time duration in \"{created}\" is required for hypertables with integer time dimension."
+                ))),
             }
         }
-        _ => {
-            return Err(
-                invalid().hint("Interval duration is required for hypertable with timestamp-based time dimension.")
-            );
-        }
-    };
+        _ => Err(invalid().hint("Interval duration is required for hypertable with timestamp-based time dimension.")),
+    }
+}
+
+/// `add_retention_policy`
+pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let (table, cagg) = chunked(work, arguments.relation(work, "relation")?)?;
+    let drop_after = age(work, arguments, &table, cagg.as_ref(), ["drop_after", "drop_created_before"])?;
     let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
     let action = Action::Retention { table: table.id, drop_after };
     if let Some(existing) = policy_of(work, |a| matches!(a, Action::Retention { table: of, .. } if *of == table.id)) {
@@ -199,6 +216,44 @@ pub fn add_retention(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
     let schedule = arguments.interval("schedule_interval")?.unwrap_or(DAY);
     let job = new_job(work, arguments, action, schedule, Interval::from_micros(5 * 60_000_000))?;
     Ok(vec![vec![job.to_string()]])
+}
+
+/// `add_compression_policy` and `add_columnstore_policy`
+pub fn add_compression(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let (table, cagg) = chunked(work, arguments.relation(work, "hypertable")?)?;
+    let what = if cagg.is_some() { "continuous aggregate " } else { "hypertable " };
+    compression::check_enabled(work, &table, what, "55000")?;
+    let compress_after = age(work, arguments, &table, cagg.as_ref(), ["compress_after", "compress_created_before"])?;
+    let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
+    let action = Action::Compression { table: table.id, compress_after };
+    if let Some(existing) = policy_of(work, |a| matches!(a, Action::Compression { table: of, .. } if *of == table.id)) {
+        return already(work, arguments, &existing, &action, "columnstore policy", &name, "hypertable");
+    }
+    let hypertable = table.hypertable.as_ref().ok_or_else(|| Error::internal("it is a hypertable"))?;
+    // Narrow chunks are compressed as they come.
+    let narrow = !hypertable.time_type.is_integer() && hypertable.chunk_interval < MICROS_PER_DAY;
+    let default = if narrow { hypertable.chunk_interval / 2 } else { MICROS_PER_DAY / 2 };
+    let schedule = arguments.interval("schedule_interval")?.unwrap_or(Interval::from_micros(default));
+    let job = new_job(work, arguments, action, schedule, Interval::ZERO)?;
+    Ok(vec![vec![job.to_string()]])
+}
+
+/// `remove_compression_policy` and `remove_columnstore_policy`
+pub fn remove_compression(work: &mut Work, arguments: &Arguments) -> Result<Rows> {
+    let (table, cagg) = chunked(work, arguments.relation(work, "hypertable")?)?;
+    let name = cagg.as_ref().map_or_else(|| table.name.clone(), |c| c.name.clone());
+    let job = policy_of(work, |a| matches!(a, Action::Compression { table: of, .. } if *of == table.id));
+    match &job {
+        Some(job) => work.change(CatalogChange::DropJob(job.id))?,
+        None => {
+            let text = format!("columnstore policy not found for hypertable \"{name}\"");
+            if !arguments.truth("if_exists")? {
+                return Err(Error::new("42704", text));
+            }
+            work.notice(Notice::new(format!("{text}, skipping")));
+        }
+    }
+    Ok(vec![vec![job.is_some().to_string()]])
 }
 
 /// `remove_retention_policy`

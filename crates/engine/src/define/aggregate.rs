@@ -4,6 +4,7 @@ mod columns;
 mod planned;
 mod replace;
 
+use super::compression::{CompressionOptions, kept_as};
 use super::hypertable::next_number;
 use super::{dependents, done};
 use crate::error::{Error, Notice, Result};
@@ -28,6 +29,10 @@ pub async fn create_aggregate(work: &mut Work, create: &CreateMaterializedView) 
     }
     if !create.or_replace {
         options.refuse_discarding()?;
+    }
+    if options.compression.is_given() {
+        return Err(Error::unsupported("options of compression are not supported in CREATE MATERIALIZED VIEW")
+            .hint("Use ALTER MATERIALIZED VIEW … SET (timescaledb.enable_columnstore) afterwards."));
     }
     let (schema, name) = work.new_name(&create.name)?;
     let catalog = work.transaction.version().catalog();
@@ -116,6 +121,7 @@ struct AggregateOptions {
     continuous: Option<bool>,
     materialized_only: Option<bool>,
     discard_frozen: Option<bool>,
+    compression: CompressionOptions,
 }
 
 impl AggregateOptions {
@@ -134,6 +140,7 @@ impl AggregateOptions {
                 Some("materialized_only") => read.materialized_only = Some(truth()?),
                 // Groups are how rows are sorted here; there is no separate index to make.
                 Some("create_group_indexes") | Some("finalized") => drop(truth()?),
+                Some(other) if read.compression.take(other, value)? => {}
                 Some(other) => {
                     return Err(Error::invalid_parameter(format!("unrecognized parameter \"timescaledb.{other}\"")));
                 }
@@ -246,6 +253,12 @@ pub async fn alter_aggregate(
                     .hint("Drop it, and create a view or a table in its place."));
             }
             changed.materialized_only = read.materialized_only.unwrap_or(changed.materialized_only);
+            if read.compression.is_given() {
+                let table = work.transaction.version().catalog().tables.get(&cagg.materialization).cloned();
+                let table = table.ok_or_else(|| Error::internal("an aggregate has a materialization"))?;
+                let table = read.compression.applied(work, &table, &cagg.name, &|column| kept_as(&cagg, column))?;
+                work.change(CatalogChange::PutTable(Arc::new(table)))?;
+            }
         }
         AlterView::Rename(name) => {
             changed.name = ident(name);

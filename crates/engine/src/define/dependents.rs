@@ -86,7 +86,7 @@ pub fn drop_aggregate(work: &mut Work, cagg: &Arc<ContinuousAggregate>, cascade:
     drop_over(work, &Relation::Cagg(cagg.clone()), cascade)?;
     drop_jobs(work, |action| match action {
         Action::Refresh { cagg: of, .. } => *of == cagg.id,
-        Action::Retention { table, .. } => *table == cagg.materialization,
+        Action::Retention { table, .. } | Action::Compression { table, .. } => *table == cagg.materialization,
         Action::Procedure { .. } => false,
     })?;
     work.change(CatalogChange::DropCagg(cagg.id))?;

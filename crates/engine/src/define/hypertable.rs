@@ -1,5 +1,6 @@
 //! Tables cut by time.
 
+use super::compression::CompressionOptions;
 use crate::error::{Error, Notice, Result};
 use crate::parse::Options;
 use crate::temporary::is_temporary;
@@ -24,8 +25,8 @@ pub struct Partition {
     pub if_not_exists: bool,
     /// Whether an index on the time is listed.
     pub default_index: bool,
-    /// Columns rows are sorted by before the time.
-    pub segment_by: Vec<String>,
+    /// How chunks are to be compressed.
+    pub compression: CompressionOptions,
 }
 
 /// The width of chunks from an interval: months count 30 days.
@@ -59,6 +60,8 @@ fn known_storage_parameter(name: &str) -> Result<()> {
 pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -> Result<Option<Partition>> {
     let ours = |name: &str| name.strip_prefix("tsdb.").or_else(|| name.strip_prefix("timescaledb.")).map(str::to_owned);
     let mut partition = Partition { default_index: true, ..Partition::default() };
+    // What is made so may be compressed unless it says otherwise.
+    partition.compression.enable = Some(true);
     let (mut is_hypertable, mut any, mut interval) = (false, false, None);
     for (name, value) in options {
         let Some(name) = ours(name) else {
@@ -77,10 +80,8 @@ pub fn partition_of_options(work: &mut Work, table: &Table, options: &Options) -
             "create_default_indexes" => {
                 partition.default_index = matches!(text.to_lowercase().as_str(), "true" | "on" | "1")
             }
-            "segmentby" | "segment_by" | "compress_segmentby" => {
-                partition.segment_by = text.split(',').map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect();
-            }
-            "orderby" | "order_by" | "columnstore" | "compress" | "associated_schema" | "associated_table_prefix" => {}
+            "associated_schema" | "associated_table_prefix" => {}
+            other if partition.compression.take(other, value)? => {}
             other => return Err(Error::new("42703", format!("unrecognized parameter \"tsdb.{other}\""))),
         }
     }
@@ -172,19 +173,19 @@ pub fn make_hypertable(work: &mut Work, table: &Arc<Table>, partition: &Partitio
     let sql = crate::work::quoted(&column.name);
     let default_name = format!("{}_{}_idx", table.name, column.name);
     changed.columns.iter_mut().filter(|c| c.id == id).for_each(|c| c.not_null = true);
-    let segment_by = partition
-        .segment_by
-        .iter()
-        .map(|name| table.column(name).map(|c| c.id).ok_or_else(|| Error::no_column(name)))
-        .collect::<Result<Vec<_>>>()?;
     changed.hypertable = Some(Hypertable {
         number,
         time_column: id,
         time_type,
         chunk_interval: interval,
         integer_now: None,
-        segment_by,
+        segment_by: Vec::new(),
+        compression: None,
     });
+    if partition.compression.is_given() {
+        changed =
+            partition.compression.applied(work, &changed, &table.name, &|name| table.column(name).map(|c| c.id))?;
+    }
     for index in &changed.indexes {
         check_unique_index(&changed, index)?;
     }

@@ -1,5 +1,6 @@
 //! CREATE, ALTER and DROP TABLE and INDEX.
 
+use super::compression::{self, CompressionOptions};
 use super::{dependents, done, hypertable, like, rules, sequence};
 use crate::error::{Error, Notice, Result};
 use crate::operator::refused::check_collation;
@@ -512,11 +513,17 @@ pub fn drop_index(work: &mut Work, parts: &[String], if_exists: bool) -> Result<
 
 /// ALTER TABLE … SET (…).
 pub fn set_table_options(work: &mut Work, name: &ast::ObjectName, options: &Options) -> Result<Outcome> {
-    work.table(name)?;
-    for (option, _) in options {
-        if option.starts_with("timescaledb.") || option.starts_with("tsdb.") {
-            return Err(Error::unsupported(format!("option \"{option}\" is not supported")));
+    let table = work.table(name)?;
+    let mut compression = CompressionOptions::default();
+    for (option, value) in options {
+        let Some(bare) = option.strip_prefix("timescaledb.").or_else(|| option.strip_prefix("tsdb.")) else { continue };
+        if !compression.take(bare, value)? {
+            return Err(Error::invalid_parameter(format!("unrecognized parameter \"{option}\"")));
         }
+    }
+    if compression.is_given() {
+        let changed = compression.applied(work, &table, &table.name, &|column| table.column(column).map(|c| c.id))?;
+        work.change(CatalogChange::PutTable(Arc::new(changed)))?;
     }
     done("ALTER TABLE")
 }
@@ -650,6 +657,7 @@ async fn alter_one(work: &mut Work, table: &Arc<Table>, operation: &AlterTableOp
                     return Err(Error::new("42P16", "cannot drop column named in partition key")
                         .hint("Cannot drop column that is a hypertable partitioning (space or time) dimension."));
                 }
+                compression::refuse_dropping(table, column.id)?;
                 rules::drop_column(&mut changed_rules, table, column)?;
                 let id = column.id;
                 let owned: Vec<u32> = {
@@ -867,6 +875,9 @@ async fn write_again(work: &mut Work, table: &Table, changed: &Arc<Table>, given
 /// Drops a table or view, and with `cascade` what is defined over it.
 pub fn drop_table(work: &mut Work, table: &Arc<Table>, cascade: bool) -> Result<()> {
     dependents::drop_over(work, &Relation::Table(table.clone()), cascade)?;
-    dependents::drop_jobs(work, |action| matches!(action, Action::Retention { table: of, .. } if *of == table.id))?;
+    dependents::drop_jobs(
+        work,
+        |action| matches!(action, Action::Retention { table: of, .. } | Action::Compression { table: of, .. } if *of == table.id),
+    )?;
     work.change(CatalogChange::DropTable(table.id))
 }

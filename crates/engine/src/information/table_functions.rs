@@ -7,12 +7,17 @@ use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::information::{Known, TableFunction, size};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
+use highwater_model::{ColumnId, Table};
 use std::sync::Arc;
 
 const FUNCTIONS: &[(&str, TableFunction)] = &[
     ("hypertable_detailed_size", hypertable_detailed_size),
     ("hypertable_approximate_detailed_size", hypertable_detailed_size),
     ("chunks_detailed_size", chunks_detailed_size),
+    ("chunk_compression_stats", chunk_compression_stats),
+    ("chunk_columnstore_stats", chunk_compression_stats),
+    ("hypertable_compression_stats", hypertable_compression_stats),
+    ("hypertable_columnstore_stats", hypertable_compression_stats),
     ("pg_options_to_table", |_, _| table(columns! { option_name text, option_value text }, Vec::new())),
     ("aclexplode", |_, _| {
         table(columns! { grantor oid, grantee oid, privilege_type text, is_grantable bool }, Vec::new())
@@ -56,21 +61,80 @@ const CHUNK_SIZES: Columns = columns! {
     node_name name,
 };
 
-fn chunks_detailed_size(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
+/// The table that holds the chunks of the relation that an argument names, and its time column.
+fn cut_table(known: &Known, args: &[ScalarValue]) -> Result<Option<(Arc<Table>, ColumnId)>> {
     let relation = args.first().map(|arg| relation(known, arg)).transpose()?.flatten();
-    let cut = relation.as_ref().and_then(rows_of).and_then(|id| {
+    Ok(relation.as_ref().and_then(rows_of).and_then(|id| {
         let of = known.version.catalog().tables.get(&id)?;
         Some((of.clone(), of.hypertable.as_ref()?.time_column))
-    });
+    }))
+}
+
+fn chunks_detailed_size(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
     let mut rows: Vec<Row> = Vec::new();
-    if let Some((of, time)) = cut {
+    if let Some((of, time)) = cut_table(known, args)? {
         let data = known.version.table(of.id);
         for chunk in data.chunks.values() {
             let name = chunk_name(&of, chunk);
             let (schema, name) = name.split_once('.').unwrap_or(("", &name));
-            let bytes = size::chunk_bytes(&data, time, chunk) as i64;
+            let bytes = size::chunk_bytes(&data, time, chunk).total() as i64;
             rows.push(row![schema, name, bytes, 0, 0, bytes, Cell::Null]);
         }
     }
     table(CHUNK_SIZES, rows)
+}
+
+const CHUNK_COMPRESSION: Columns = columns! {
+    chunk_schema name, chunk_name name, compression_status text, before_compression_table_bytes int8,
+    before_compression_index_bytes int8, before_compression_toast_bytes int8, before_compression_total_bytes int8,
+    after_compression_table_bytes int8, after_compression_index_bytes int8, after_compression_toast_bytes int8,
+    after_compression_total_bytes int8, node_name name,
+};
+
+/// Bytes of a table, its indexes, what is beside it, and all; NULLs when there is nothing to tell of.
+fn bytes_of(total: Option<u64>) -> Row {
+    let total = total.map(|bytes| bytes as i64);
+    let none = total.map(|_| 0);
+    row![total, none, none, total]
+}
+
+fn chunk_compression_stats(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
+    let mut rows: Vec<Row> = Vec::new();
+    if let Some((of, time)) = cut_table(known, args)?.filter(|(of, _)| of.compressed_order().is_some()) {
+        let data = known.version.table(of.id);
+        for chunk in data.chunks.values() {
+            let name = chunk_name(&of, chunk);
+            let (schema, name) = name.split_once('.').unwrap_or(("", &name));
+            let status = if chunk.compressed.is_some() { "Compressed" } else { "Uncompressed" };
+            let mut row = row![schema, name, status];
+            row.extend(bytes_of(chunk.compressed.as_ref().map(|c| c.bytes_before)));
+            row.extend(bytes_of(chunk.compressed.as_ref().map(|_| size::chunk_bytes(&data, time, chunk).compressed)));
+            row.push(Cell::Null);
+            rows.push(row);
+        }
+    }
+    table(CHUNK_COMPRESSION, rows)
+}
+
+const HYPERTABLE_COMPRESSION: Columns = columns! {
+    total_chunks int8, number_compressed_chunks int8, before_compression_table_bytes int8,
+    before_compression_index_bytes int8, before_compression_toast_bytes int8, before_compression_total_bytes int8,
+    after_compression_table_bytes int8, after_compression_index_bytes int8, after_compression_toast_bytes int8,
+    after_compression_total_bytes int8, node_name name,
+};
+
+fn hypertable_compression_stats(known: &Known, args: &[ScalarValue]) -> Result<Arc<dyn TableProvider>> {
+    let cut = cut_table(known, args)?.filter(|(of, _)| of.compressed_order().is_some());
+    let rows = cut.map(|(of, time)| {
+        let data = known.version.table(of.id);
+        let compressed = || data.chunks.values().filter_map(|chunk| Some((chunk, chunk.compressed.as_ref()?)));
+        let count = compressed().count();
+        let some = |bytes: u64| Some(bytes).filter(|_| count > 0);
+        let mut row = row![data.chunks.len(), count];
+        row.extend(bytes_of(some(compressed().map(|(_, c)| c.bytes_before).sum())));
+        row.extend(bytes_of(some(compressed().map(|(c, _)| size::chunk_bytes(&data, time, c).compressed).sum())));
+        row.push(Cell::Null);
+        row
+    });
+    table(HYPERTABLE_COMPRESSION, rows.into_iter().collect())
 }

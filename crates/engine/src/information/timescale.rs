@@ -4,10 +4,16 @@
 //! deliberate: a job that never ran has NULL for its times, and a policy on an aggregate is listed under the
 //! aggregate's own name everywhere.
 
+mod compression;
+
 use crate::administration::chunk_name;
 use crate::information::rows::{Cell, Columns, Row, columns, row, table};
 use crate::query::Planner;
 use crate::{Result, job};
+use compression::{
+    CHUNK_COMPRESSION_SETTINGS, COMPRESSION_SETTINGS, HYPERTABLE_COMPRESSION_SETTINGS, chunk_compression_settings,
+    compression_settings, hypertable_compression_settings,
+};
 use datafusion::catalog::TableProvider;
 use highwater_model::job::{Action, Offset};
 use highwater_model::time::{MICROS_PER_DAY, Zone, format_timestamptz};
@@ -36,11 +42,11 @@ const VIEWS: &[View] = &[
     ("job_stats", JOB_STATS, job_stats),
     ("job_errors", JOB_ERRORS, job_errors),
     ("job_history", JOB_HISTORY, job_history),
-    ("compression_settings", COMPRESSION_SETTINGS, nothing),
-    ("hypertable_compression_settings", HYPERTABLE_COMPRESSION_SETTINGS, nothing),
-    ("chunk_compression_settings", CHUNK_COMPRESSION_SETTINGS, nothing),
-    ("hypertable_columnstore_settings", HYPERTABLE_COMPRESSION_SETTINGS, nothing),
-    ("chunk_columnstore_settings", CHUNK_COMPRESSION_SETTINGS, nothing),
+    ("compression_settings", COMPRESSION_SETTINGS, compression_settings),
+    ("hypertable_compression_settings", HYPERTABLE_COMPRESSION_SETTINGS, hypertable_compression_settings),
+    ("chunk_compression_settings", CHUNK_COMPRESSION_SETTINGS, chunk_compression_settings),
+    ("hypertable_columnstore_settings", HYPERTABLE_COMPRESSION_SETTINGS, hypertable_compression_settings),
+    ("chunk_columnstore_settings", CHUNK_COMPRESSION_SETTINGS, chunk_compression_settings),
 ];
 
 /// The names and columns of all views.
@@ -70,7 +76,7 @@ fn hypertables(planner: &Planner) -> Vec<Row> {
                 OWNER,
                 1,
                 version.table(table.id).chunks.len(),
-                false,
+                hypertable.compression.is_some(),
                 Cell::Null,
                 table.time_column().map(|c| &c.name),
                 hypertable.time_type.column_type().to_string(),
@@ -115,7 +121,7 @@ fn chunks(planner: &Planner) -> Vec<Row> {
                 (!integer).then_some(end),
                 integer.then_some(start),
                 integer.then_some(end),
-                false,
+                chunk.compressed.is_some(),
                 Cell::Null,
                 Cell::Null,
             ]);
@@ -184,7 +190,7 @@ fn continuous_aggregates(planner: &Planner) -> Vec<Row> {
                 &cagg.name,
                 OWNER,
                 cagg.materialized_only,
-                false,
+                materialization.is_some_and(|t| t.compressed_order().is_some()),
                 materialization.map(|t| &t.schema),
                 materialization.map(|t| &t.name),
                 format!(" {};", cagg.query.trim_end_matches(';')),
@@ -367,6 +373,7 @@ pub fn application_name(job: &Job) -> String {
     let what = match job.action {
         Action::Refresh { .. } => "Refresh Continuous Aggregate Policy",
         Action::Retention { .. } => "Retention Policy",
+        Action::Compression { .. } => "Columnstore Policy",
         Action::Procedure { .. } => "User-Defined Action",
     };
     format!("{what} [{}]", job.id.0)
@@ -385,7 +392,7 @@ fn subject(version: &Version, action: &Action) -> Option<(String, String)> {
     let of_cagg = |cagg: &Arc<ContinuousAggregate>| (cagg.schema.clone(), cagg.name.clone());
     match action {
         Action::Refresh { cagg, .. } => catalog.caggs.get(cagg).map(of_cagg),
-        Action::Retention { table, .. } => {
+        Action::Retention { table, .. } | Action::Compression { table, .. } => {
             let cagg = catalog.caggs.values().find(|c| c.materialization == *table).map(of_cagg);
             cagg.or_else(|| catalog.tables.get(table).map(|t| (t.schema.clone(), t.name.clone())))
         }
@@ -416,6 +423,9 @@ pub fn config(version: &Version, action: &Action) -> Option<String> {
         }
         Action::Retention { table, drop_after } => {
             Some(format!("{{\"drop_after\": {}, \"hypertable_id\": {}}}", offset(drop_after), number(*table)))
+        }
+        Action::Compression { table, compress_after } => {
+            Some(format!("{{\"hypertable_id\": {}, \"compress_after\": {}}}", number(*table), offset(compress_after)))
         }
         Action::Procedure { config, .. } => config.clone(),
     }
@@ -527,21 +537,4 @@ fn job_history(planner: &Planner) -> Vec<Row> {
 fn schema_of_run<'a>(planner: &'a Planner, run: &JobRun) -> &'a str {
     let job = planner.version().catalog().jobs.get(&run.job);
     job.map_or(FUNCTIONS_SCHEMA, |job| proc_schema(&job.action))
-}
-
-const COMPRESSION_SETTINGS: Columns = columns! {
-    hypertable_schema name, hypertable_name name, attname name, segmentby_column_index int2, orderby_column_index int2,
-    orderby_asc bool, orderby_nullsfirst bool,
-};
-
-const HYPERTABLE_COMPRESSION_SETTINGS: Columns = columns! {
-    hypertable regclass, segmentby text, orderby text, compress_interval_length text,
-};
-
-const CHUNK_COMPRESSION_SETTINGS: Columns = columns! {
-    hypertable regclass, chunk regclass, segmentby text, orderby text,
-};
-
-fn nothing(_: &Planner) -> Vec<Row> {
-    Vec::new()
 }

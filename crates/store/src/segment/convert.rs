@@ -1,14 +1,16 @@
 //! Types that Parquet has no good place for.
 //!
 //! Intervals, and numerics with a negative scale, are kept as 16 bytes: those that Arrow has in memory,
-//! little-endian.
+//! little-endian. Doubles of compressed segments may be kept as decimals.
 
-use crate::Result;
+use super::coding::{unit, whole_of};
+use crate::{Error, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, FixedSizeBinaryArray, IntervalMonthDayNanoArray, ListArray, StructArray,
+    Array, ArrayRef, AsArray, Decimal64Array, Decimal128Array, FixedSizeBinaryArray, Float64Array,
+    IntervalMonthDayNanoArray, ListArray, StructArray,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, Field, Fields, IntervalUnit};
+use arrow::datatypes::{DataType, Decimal64Type, Field, Fields, IntervalUnit};
 use std::sync::Arc;
 
 /// The Arrow type that a column has in a file.
@@ -51,7 +53,22 @@ pub fn to_file(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
-/// A column as it was before [`to_file`].
+/// Doubles as decimals with `scale` digits after the point.
+///
+/// # Errors
+/// When a value would not come back as it is.
+pub fn to_decimal(column: &Float64Array, digits: u8, scale: i8) -> Result<ArrayRef> {
+    let nulls = column.nulls().cloned();
+    let whole = |(i, value): (usize, &f64)| match column.is_valid(i) {
+        true => whole_of(*value, scale),
+        false => Some(0),
+    };
+    let wholes: Option<Vec<i64>> = column.values().iter().enumerate().map(whole).collect();
+    let wholes = wholes.ok_or_else(|| Error::Format(format!("a double without {scale} digits after the point")))?;
+    Ok(Arc::new(Decimal64Array::try_new(wholes.into(), nulls)?.with_precision_and_scale(digits, scale)?))
+}
+
+/// A column as it was before [`to_file`] or [`to_decimal`].
 pub fn from_file(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     if array.data_type() == wanted {
         return Ok(array.clone());
@@ -75,6 +92,11 @@ pub fn from_file(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
         (DataType::FixedSizeBinary(16), DataType::Decimal128(precision, scale)) => {
             let values = ScalarBuffer::new(array.as_fixed_size_binary().values().clone(), 0, array.len());
             Arc::new(Decimal128Array::try_new(values, nulls)?.with_precision_and_scale(*precision, *scale)?)
+        }
+        (DataType::Decimal64(_, scale), DataType::Float64) => {
+            let unit = unit(*scale);
+            let wholes = array.as_primitive::<Decimal64Type>().values();
+            Arc::new(Float64Array::try_new(wholes.iter().map(|whole| *whole as f64 / unit).collect(), nulls)?)
         }
         // Readers may give another representation of the same values.
         _ => arrow::compute::cast(array, wanted)?,

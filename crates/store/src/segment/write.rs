@@ -1,43 +1,33 @@
 //! Writes rows to a new segment.
 
-use super::{DIR, SegmentFiles, SegmentId, SegmentMeta, convert, path};
+use super::coding::{Coding, Form, properties};
+use super::sample::names_series;
+use super::{DIR, SegmentFiles, SegmentId, SegmentMeta, path};
 use crate::rows::{TimeValues, take_rows};
 use crate::schema::{self, ROW_ID};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow::compute::{SortOptions, concat, concat_batches, take};
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 use highwater_model::hypertable::{chunk_of, new_chunk_range};
 use highwater_model::{Chunk, ChunkId, ColumnId, Table};
 use parking_lot::Mutex;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
-use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a part.
 pub const PART_ROWS: usize = 128 << 10;
 
-/// Rows of a page at most; what a read of one series has to decode at least.
-const PAGE_ROWS: usize = 8 << 10;
+/// Fewer rows are encoded by one thread.
+const FEW_ROWS: usize = 8 << 10;
 
 /// Threads that encode a segment at most; others want to work too.
 const MOST_THREADS: usize = 4;
-
-/// Values that are looked at to tell whether they repeat.
-const SAMPLE: usize = 2048;
-
-/// Rows that a series has, on average, at least.
-const ROWS_OF_SERIES: usize = 32;
-
-/// A column with more distinct values per part than fit in here is written plainly.
-const DICTIONARY_BYTES: usize = 512 << 10;
 
 /// Metadata key with the checksums of the column chunks: part by part, eight hexadecimal digits each.
 pub const CHECKSUMS: &str = "highwater.checksums";
@@ -86,9 +76,9 @@ pub fn cut_by_chunk(table: &Table, chunks: &BTreeMap<i64, Chunk>, rows: NewRows)
         match &mut last {
             Some((chunk, positions)) if chunk.range.contains(t) => positions.push(i as u32),
             _ => {
-                let chunk = chunk_of(&chunks, t).copied().unwrap_or_else(|| {
+                let chunk = chunk_of(&chunks, t).cloned().unwrap_or_else(|| {
                     let range = new_chunk_range(&chunks, t, hypertable.chunk_interval);
-                    *chunks.entry(range.start).or_insert(Chunk { id: ChunkId(0), range })
+                    chunks.entry(range.start).or_insert(Chunk { id: ChunkId(0), range, compressed: None }).clone()
                 });
                 let positions = cut.remove(&chunk.range.start).unwrap_or_default();
                 if let Some((before, positions)) = last.replace((chunk, positions)) {
@@ -110,12 +100,17 @@ pub fn cut_by_chunk(table: &Table, chunks: &BTreeMap<i64, Chunk>, rows: NewRows)
 /// Sorts rows and writes them to a new file, synced but for its name in the directory.
 ///
 /// * `rows` – not empty; their columns are [`schema::arrow_schema`] of `table`.
-pub fn write_segment(files: &SegmentFiles, table: &Table, rows: NewRows) -> Result<SegmentMeta> {
+pub fn write_segment(files: &SegmentFiles, table: &Table, rows: NewRows, form: Form) -> Result<SegmentMeta> {
     let id = files.take_id();
     let time = table.hypertable.as_ref().map(|h| h.time_column);
-    let sorted_by = order_of(&rows.batch, table.sort_columns(), time)?;
+    let compressed = table.compressed_order().filter(|_| form == Form::Compressed);
+    let declared = match compressed {
+        Some((segment_by, order_by)) => segment_by.into_iter().chain(order_by.iter().map(|by| by.column)).collect(),
+        None => table.sort_columns(),
+    };
+    let sorted_by = order_of(&rows.batch, declared, time)?;
     let positions = sorted_positions(&rows.batch, &sorted_by, time)?;
-    let (bytes, checksum) = encode(&rows, positions.as_deref(), time)?;
+    let (bytes, checksum) = encode(&rows, positions.as_deref(), time, form)?;
     let file = path(id);
     let disk = files.disk();
     let handle = disk.create(&file).map_err(Error::io("create", &file))?;
@@ -125,7 +120,8 @@ pub fn write_segment(files: &SegmentFiles, table: &Table, rows: NewRows) -> Resu
         let _ = disk.remove(&file);
         return Err(error);
     }
-    Ok(describe(id, &rows, time, sorted_by, bytes.len() as u64, checksum))
+    let meta = describe(id, &rows, time, sorted_by, bytes.len() as u64);
+    Ok(SegmentMeta { checksum, compressed: form == Form::Compressed, ..meta })
 }
 
 /// Makes the names of new segments durable.
@@ -139,7 +135,6 @@ fn describe(
     time: Option<ColumnId>,
     sorted_by: Vec<ColumnId>,
     bytes: u64,
-    checksum: u32,
 ) -> SegmentMeta {
     let schema = rows.batch.schema();
     let described = |f| Some((schema::column_id(f)?, schema::column_type(f.data_type())?));
@@ -152,7 +147,8 @@ fn describe(
         ids: (ids.iter().copied().min().unwrap_or(0), ids.iter().copied().max().unwrap_or(0)),
         times: time.and_then(|id| column(&rows.batch, id)).and_then(|c| TimeValues::of(&c).hull()),
         sorted_by,
-        checksum,
+        checksum: 0,
+        compressed: false,
     }
 }
 
@@ -172,54 +168,16 @@ fn order_of(batch: &RecordBatch, declared: Vec<ColumnId>, time: Option<ColumnId>
     Ok(declared)
 }
 
-/// Whether a column has few values, each of many rows, that could be names.
-fn names_series(column: &ArrayRef) -> Result<bool> {
-    let could_be = matches!(
-        column.data_type(),
-        DataType::Utf8
-            | DataType::LargeUtf8
-            | DataType::Utf8View
-            | DataType::Int16
-            | DataType::Int32
-            | DataType::Int64
-            | DataType::FixedSizeBinary(_)
-    );
-    if !could_be {
-        return Ok(false);
-    }
-    let Some(Sample { taken, distinct }) = Sample::of(column)? else { return Ok(false) };
-    Ok(distinct > 1 && distinct * 2 < taken && distinct * ROWS_OF_SERIES < column.len())
-}
-
-/// Some values of a column.
-struct Sample {
-    taken: usize,
-    distinct: usize,
-}
-
-impl Sample {
-    /// Values from all over a column; `None` when it has too few.
-    fn of(column: &ArrayRef) -> Result<Option<Sample>> {
-        let step = column.len() / SAMPLE;
-        if step == 0 {
-            return Ok(None);
-        }
-        let positions: UInt32Array = (0..column.len() as u32).step_by(step).collect::<Vec<_>>().into();
-        let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
-        let rows = converter.convert_columns(&[take(column, &positions, None)?])?;
-        let distinct: HashSet<&[u8]> = (0..rows.num_rows()).map(|i| rows.row(i).data()).collect();
-        Ok(Some(Sample { taken: rows.num_rows(), distinct: distinct.len() }))
-    }
-}
-
 /// The order that sorts the rows, NULLs last; `None` when they are sorted.
 ///
 /// Rows of one series are gathered first and then sorted by time, which they mostly are: sensors report
 /// in order. That takes time proportional to the rows, and not to their logarithm too.
 fn sorted_positions(batch: &RecordBatch, by: &[ColumnId], time: Option<ColumnId>) -> Result<Option<Vec<u32>>> {
-    let leading: Vec<ArrayRef> =
-        by.iter().filter(|id| Some(**id) != time).filter_map(|id| column(batch, *id)).collect();
-    let times = time.filter(|id| by.contains(id)).and_then(|id| column(batch, id));
+    let place = by.iter().position(|id| Some(*id) == time).unwrap_or(by.len());
+    let arrays = |by: &[ColumnId]| by.iter().filter_map(|id| column(batch, *id)).collect::<Vec<ArrayRef>>();
+    let leading = arrays(&by[..place]);
+    let times = by.get(place).and_then(|id| column(batch, *id));
+    let after = arrays(by.get(place + 1..).unwrap_or_default());
     let count = batch.num_rows() as u32;
     let mut series: Vec<Vec<u32>> = match leading.is_empty() {
         true => vec![(0..count).collect()],
@@ -231,16 +189,27 @@ fn sorted_positions(batch: &RecordBatch, by: &[ColumnId], time: Option<ColumnId>
         for rows in series.iter_mut().filter(|rows| !rows.is_sorted_by_key(key)) {
             rows.sort_by_key(key);
         }
+        if !after.is_empty() {
+            let after = comparable(&after)?;
+            for rows in series.iter_mut().flat_map(|rows| rows.chunk_by_mut(|a, b| key(a) == key(b))) {
+                rows.sort_by_key(|i| after.row(*i as usize));
+            }
+        }
     }
     let positions = series.concat();
     Ok((!positions.is_sorted()).then_some(positions))
 }
 
-/// Positions of the rows of each distinct value, in the order of the values.
-fn gather(columns: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
+/// Rows as bytes that compare as they do, NULLs last.
+fn comparable(columns: &[ArrayRef]) -> Result<Rows> {
     let options = SortOptions { descending: false, nulls_first: false };
     let fields = columns.iter().map(|c| SortField::new_with_options(c.data_type().clone(), options));
-    let rows = RowConverter::new(fields.collect())?.convert_columns(columns)?;
+    Ok(RowConverter::new(fields.collect())?.convert_columns(columns)?)
+}
+
+/// Positions of the rows of each distinct value, in the order of the values.
+fn gather(columns: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
+    let rows = comparable(columns)?;
     let mut numbers: HashMap<&[u8], usize> = HashMap::new();
     let mut series: Vec<(&[u8], Vec<u32>)> = Vec::new();
     let mut last: Option<usize> = None;
@@ -264,43 +233,48 @@ fn gather(columns: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
 /// The bytes of the file, and the checksum of its end.
 ///
 /// * `order` – positions of the rows in the order of the file.
-fn encode(rows: &NewRows, order: Option<&[u32]>, time: Option<ColumnId>) -> Result<(Vec<u8>, u32)> {
+fn encode(rows: &NewRows, order: Option<&[u32]>, time: Option<ColumnId>, form: Form) -> Result<(Vec<u8>, u32)> {
     let schema = rows.batch.schema();
-    let mut fields: Vec<Field> =
-        schema.fields().iter().map(|f| f.as_ref().clone().with_data_type(convert::file_type(f.data_type()))).collect();
+    let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
     // A column of the user may have the name.
     let mut row_id = ROW_ID.to_owned();
     while fields.iter().any(|f| *f.name() == row_id) {
         row_id.push('_');
     }
-    fields.push(Field::new(&row_id, DataType::UInt64, false));
-    let file_schema = Arc::new(Schema::new(fields));
-    let time = time.and_then(|id| schema.fields().iter().find(|f| schema::column_id(f) == Some(id)));
-    let mut plain = Vec::new();
-    for (field, column) in schema.fields().iter().zip(rows.batch.columns()) {
-        if !repeats(column)? {
-            plain.push(field.name().as_str());
-        }
-    }
-    let properties = properties(&row_id, time.map(|f| f.name().as_str()), &plain);
-    let options = ArrowWriterOptions::new().with_properties(properties);
-    let writer = ArrowWriter::try_new_with_options(Vec::new(), file_schema.clone(), options)?;
-    let (mut writer, parts) = writer.into_serialized_writer()?;
+    fields.push(Arc::new(Field::new(&row_id, DataType::UInt64, false)));
     let ids: ArrayRef = Arc::new(rows.ids.clone());
     let columns: Vec<&ArrayRef> = rows.batch.columns().iter().chain([&ids]).collect();
     let count = rows.batch.num_rows();
+    let codings = in_parallel(fields.iter().zip(&columns).collect(), count, |(field, column)| {
+        let is_known = field.name() == &row_id || schema::column_id(field).is_some_and(|id| Some(id) == time);
+        match (is_known, form) {
+            (true, _) => Ok(Coding::DIFFERENCE),
+            (false, Form::Ordinary) => Coding::ordinary(column),
+            (false, Form::Compressed) => Coding::smallest(column, order),
+        }
+    })?;
+    let file_field = |(field, coding): (&Arc<Field>, &Coding)| {
+        field.as_ref().clone().with_data_type(coding.file_type(field.data_type()))
+    };
+    let fields: Vec<Field> = fields.iter().zip(&codings).map(file_field).collect();
+    let properties = properties(form, fields.iter().map(|f| f.name().as_str()).zip(&codings)).build();
+    let file_schema = Arc::new(Schema::new(fields));
+    let options = ArrowWriterOptions::new().with_properties(properties);
+    let writer = ArrowWriter::try_new_with_options(Vec::new(), file_schema.clone(), options)?;
+    let (mut writer, parts) = writer.into_serialized_writer()?;
     let mut checksums = String::new();
     for (part, start) in (0..count).step_by(PART_ROWS).enumerate() {
         let range = start..count.min(start + PART_ROWS);
         let mut writers = parts.create_column_writers(part)?.into_iter();
-        let jobs = file_schema.fields().iter().zip(&columns).map(|(field, column)| Job {
+        let jobs = file_schema.fields().iter().zip(&columns).zip(&codings).map(|((field, column), coding)| Job {
             field: field.clone(),
             column: (*column).clone(),
+            coding: *coding,
             leaves: writers.by_ref().take(leaves(field.data_type())).collect(),
         });
-        let chunks = encode_columns(jobs.collect(), range, order)?;
+        let chunks = in_parallel(jobs.collect(), range.len(), |job| job.run(range.clone(), order))?;
         let mut group = writer.next_row_group()?;
-        for chunk in chunks {
+        for chunk in chunks.into_iter().flatten() {
             chunk.append_to_row_group(&mut group)?;
         }
         group.close()?;
@@ -323,6 +297,7 @@ fn encode(rows: &NewRows, order: Option<&[u32]>, time: Option<ColumnId>) -> Resu
 struct Job {
     field: Arc<Field>,
     column: ArrayRef,
+    coding: Coding,
     leaves: Vec<ArrowColumnWriter>,
 }
 
@@ -332,41 +307,37 @@ impl Job {
             Some(order) => take(&self.column, &UInt32Array::from(order[range].to_vec()), None)?,
             None => self.column.slice(range.start, range.len()),
         };
-        for (leaf, writer) in compute_leaves(&self.field, &convert::to_file(&part)?)?.iter().zip(&mut self.leaves) {
+        for (leaf, writer) in compute_leaves(&self.field, &self.coding.to_file(&part)?)?.iter().zip(&mut self.leaves) {
             writer.write(leaf)?;
         }
         Ok(self.leaves.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?)
     }
 }
 
-/// A column of a part, by its position.
-type Encoded = (usize, Vec<ArrowColumnChunk>);
-
-/// Encodes the columns of a part, several at once if that is worth it.
-fn encode_columns(jobs: Vec<Job>, range: Range<usize>, order: Option<&[u32]>) -> Result<Vec<ArrowColumnChunk>> {
+/// Does something with each column of `rows` rows, several at once if that is worth it.
+fn in_parallel<J: Send, T: Send>(jobs: Vec<J>, rows: usize, run: impl Fn(J) -> Result<T> + Sync) -> Result<Vec<T>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if range.len() < PAGE_ROWS { 1 } else { cores.min(jobs.len()).min(MOST_THREADS) };
+    let threads = if rows < FEW_ROWS { 1 } else { cores.min(jobs.len()).min(MOST_THREADS) };
     if threads == 1 {
-        let chunks = jobs.into_iter().map(|job| job.run(range.clone(), order)).collect::<Result<Vec<_>>>()?;
-        return Ok(chunks.into_iter().flatten().collect());
+        return jobs.into_iter().map(run).collect();
     }
     let jobs = Mutex::new(jobs.into_iter().enumerate());
     let work = || {
         let mut done = Vec::new();
         while let Some((i, job)) = { jobs.lock().next() } {
-            done.push((i, job.run(range.clone(), order)?));
+            done.push((i, run(job)?));
         }
         Ok(done)
     };
-    let done: Vec<Result<Vec<Encoded>>> = std::thread::scope(|scope| {
+    let done: Vec<Result<Vec<(usize, T)>>> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mine = work();
         let panicked = |_| Err(Error::Format("encoding a column panicked".to_owned()));
         others.into_iter().map(|t| t.join().unwrap_or_else(panicked)).chain([mine]).collect()
     });
-    let mut chunks: Vec<_> = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-    chunks.sort_unstable_by_key(|(i, _)| *i);
-    Ok(chunks.into_iter().flat_map(|(_, chunks)| chunks).collect())
+    let mut done: Vec<(usize, T)> = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(i, _)| *i);
+    Ok(done.into_iter().map(|(_, done)| done).collect())
 }
 
 /// How many columns of Parquet a column becomes.
@@ -386,42 +357,6 @@ pub fn chunk_ranges(group: &RowGroupMetaData) -> impl Iterator<Item = Range<u64>
 /// Where the last column chunk ends.
 pub fn data_end(groups: &[RowGroupMetaData]) -> u64 {
     groups.iter().flat_map(chunk_ranges).map(|r| r.end).max().unwrap_or(0)
-}
-
-/// Whether the values of a column occur so often that a dictionary of them is worth its making: if half of all were
-/// different, some `n²/count` of `n` would be alike.
-fn repeats(column: &ArrayRef) -> Result<bool> {
-    if column.data_type() != &DataType::Float64 {
-        return Ok(true);
-    }
-    let Some(Sample { taken, distinct }) = Sample::of(column)? else { return Ok(true) };
-    Ok((taken - distinct) * column.len() > taken * taken)
-}
-
-/// What is written how.
-///
-/// * `plain` – columns whose values hardly repeat.
-fn properties(row_id: &str, time: Option<&str>, plain: &[&str]) -> WriterProperties {
-    let row_id = ColumnPath::from(vec![row_id.to_owned()]);
-    let mut properties = WriterProperties::builder()
-        .set_created_by("highwater".to_owned())
-        .set_compression(Compression::LZ4_RAW)
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(PART_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_column_dictionary_enabled(row_id.clone(), false)
-        .set_column_encoding(row_id, Encoding::DELTA_BINARY_PACKED);
-    for name in plain {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![(*name).to_owned()]), false);
-    }
-    if let Some(time) = time {
-        let time = ColumnPath::from(vec![time.to_owned()]);
-        properties = properties
-            .set_column_dictionary_enabled(time.clone(), false)
-            .set_column_encoding(time, Encoding::DELTA_BINARY_PACKED);
-    }
-    properties.build()
 }
 
 fn column(batch: &RecordBatch, id: ColumnId) -> Option<ArrayRef> {

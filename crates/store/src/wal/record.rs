@@ -20,7 +20,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 use arrow::ipc::{MetadataVersion, reader::read_record_batch, root_as_message};
-use highwater_model::{CaggId, CatalogChange, ColumnId, ColumnType, RangeSet, TableId};
+use highwater_model::{CaggId, CatalogChange, ColumnId, ColumnType, Compressed, RangeSet, TableId, TimeRange};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -94,6 +94,7 @@ enum Head {
     Settle { cagg: CaggId, ranges: RangeSet, again: RangeSet, at: i64 },
     Dirty { cagg: CaggId, ranges: RangeSet },
     Freeze { cagg: CaggId, ranges: RangeSet },
+    Compress { table: TableId, chunk: TimeRange, compressed: Option<Arc<Compressed>> },
 }
 
 impl Head {
@@ -119,6 +120,9 @@ impl Head {
             }
             Op::Dirty { cagg, ranges } => Head::Dirty { cagg: *cagg, ranges: ranges.clone() },
             Op::Freeze { cagg, ranges } => Head::Freeze { cagg: *cagg, ranges: ranges.clone() },
+            Op::Compress { table, chunk, compressed } => {
+                Head::Compress { table: *table, chunk: *chunk, compressed: compressed.clone() }
+            }
         }
     }
 
@@ -144,6 +148,7 @@ impl Head {
             Head::Settle { cagg, ranges, again, at } => Op::Settle { cagg, ranges, again, at },
             Head::Dirty { cagg, ranges } => Op::Dirty { cagg, ranges },
             Head::Freeze { cagg, ranges } => Op::Freeze { cagg, ranges },
+            Head::Compress { table, chunk, compressed } => Op::Compress { table, chunk, compressed },
         })
     }
 }
@@ -182,7 +187,6 @@ fn read_batch(body: &[u8], columns: &[(ColumnId, ColumnType)]) -> Result<RecordB
 mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int64Array, RecordBatchOptions, StringArray};
-    use highwater_model::TimeRange;
 
     fn batch(rows: usize) -> RecordBatch {
         let text = ColumnType::List(Box::new(ColumnType::Text));

@@ -1,6 +1,6 @@
 //! Checkpoints change how rows are kept and not which there are.
 
-use crate::shadow::{Shadow, Step, hypertable, rows, rows_of, run, run_in};
+use crate::shadow::{Shadow, Step, TIME, hypertable, rows, rows_of, run, run_in};
 use highwater_model::{CatalogChange, TableId};
 use highwater_store::disk::{DiskFile, Faulty, Memory};
 use highwater_store::{Disk, ManualClock, Result, Store, StoreOptions, SystemClock};
@@ -57,9 +57,12 @@ fn open(disk: &Arc<Interrupted>) -> Arc<Store> {
     Store::open(disk.clone(), Arc::new(SystemClock), options).unwrap()
 }
 
-/// Plays `before`, then a checkpoint with `during` in the middle of it, then looks, checkpoints again and
-/// opens again.
 fn interrupt(before: &[Step], during: &[Step]) {
+    interrupt_in(&Step::Checkpoint, before, during);
+}
+
+/// Plays `before`, then a step with `during` in the middle of it, then looks, checkpoints and opens again.
+fn interrupt_in(step: &Step, before: &[Step], during: &[Step]) {
     let (disk, mut shadow) = (Arc::new(Interrupted::default()), Shadow::default());
     let store = open(&disk);
     for step in before {
@@ -70,8 +73,9 @@ fn interrupt(before: &[Step], during: &[Step]) {
         steps.iter().for_each(|step| assert!(run(&inside, step).unwrap()));
     }));
     during.iter().for_each(|step| assert!(shadow.step(step)));
-    store.checkpoint().unwrap();
-    assert!(disk.then.lock().unwrap().is_none(), "the checkpoint was interrupted");
+    shadow.step(step);
+    run(&store, step).unwrap();
+    assert!(disk.then.lock().unwrap().is_none(), "the step was interrupted");
     assert_eq!(shadow.differs(&store.snapshot()), None);
     drop(store);
     let store = open(&disk);
@@ -117,6 +121,24 @@ fn segments_that_are_merged_lose_nothing_meanwhile() {
     interrupt(&before, &[Step::Delete(1, 0, 200)]);
     interrupt(&before, &[Step::Update(1, 100, 104, 7), Step::Delete(1, 200, 300)]);
     interrupt(&before, &[Step::Truncate(1), Step::Insert(1, rows(0, 3, 3))]);
+}
+
+#[test]
+fn what_is_written_while_its_chunk_is_compressed_is_neither_lost_nor_there_again() {
+    let before = [Step::Create(1, true), Step::Insert(1, rows(0, 50, 4)), Step::Checkpoint];
+    for compressed in [true, false] {
+        let step = Step::Compress(1, 0, compressed);
+        let mut before = before.to_vec();
+        if !compressed {
+            before.push(Step::Compress(1, 0, true));
+        }
+        interrupt_in(&step, &before, &[Step::Delete(1, 0, 40)]);
+        interrupt_in(&step, &before, &[Step::Delete(1, 0, 1000)]);
+        interrupt_in(&step, &before, &[Step::Insert(1, rows(1, 20, 4)), Step::Delete(1, 0, 10)]);
+        interrupt_in(&step, &before, &[Step::Update(1, 10, 40, 7), Step::Insert(1, rows(301, 5, 4))]);
+        interrupt_in(&step, &before, &[Step::Truncate(1), Step::Insert(1, rows(0, 9, 4))]);
+        interrupt_in(&step, &before, &[Step::Drop(1)]);
+    }
 }
 
 #[test]
@@ -233,4 +255,44 @@ fn a_closed_store_writes_nothing_more_whoever_still_has_it() {
     assert_eq!(disk.calls(), calls, "it wrote beside the store that has the directory now");
     run(&next, &Step::Insert(1, rows(2, 50, 3))).unwrap();
     next.close().unwrap();
+}
+
+#[test]
+fn a_compressed_chunk_stays_compressed_beside_later_rows() {
+    let store = Store::in_memory();
+    let table = Arc::new(hypertable(1, true));
+    let forms = || {
+        let data = store.snapshot().table(table.id);
+        let mut forms: Vec<(bool, u64)> = data.segments.iter().map(|s| (s.meta.compressed, s.meta.row_count)).collect();
+        forms.sort_unstable();
+        forms
+    };
+    let is_partial = || {
+        let data = store.snapshot().table(table.id);
+        data.is_partial(TIME, &data.chunks[&0])
+    };
+    let step = |step: Step| assert!(run(&store, &step).unwrap());
+    step(Step::Create(1, true));
+    step(Step::Insert(1, rows(0, 50, 1)));
+    step(Step::Insert(1, rows(100, 20, 1)));
+    step(Step::Checkpoint);
+    step(Step::Insert(1, rows(50, 30, 1)));
+    step(Step::Compress(1, 0, true));
+    assert_eq!(forms(), [(false, 20), (true, 80)]);
+    assert!(!is_partial());
+    let segment = store.snapshot().table(table.id).segments.iter().find(|s| s.meta.compressed).unwrap().meta.id;
+    step(Step::Insert(1, rows(80, 5, 1)));
+    assert!(is_partial());
+    step(Step::Checkpoint);
+    assert_eq!(forms(), [(false, 5), (false, 20), (true, 80)]);
+    assert!(is_partial());
+    assert!(store.snapshot().table(table.id).segments.iter().any(|s| s.meta.id == segment), "it was written again");
+    step(Step::Compress(1, 0, true));
+    assert_eq!(forms(), [(false, 20), (true, 85)]);
+    // More than a fifth of its rows are gone: the next checkpoint writes it anew, as small.
+    step(Step::Delete(1, 10, 40));
+    step(Step::Checkpoint);
+    assert_eq!(forms(), [(false, 20), (true, 55)]);
+    step(Step::Compress(1, 0, false));
+    assert_eq!(forms(), [(false, 20), (false, 55)]);
 }

@@ -108,6 +108,29 @@ fn a_crash_at_any_call_keeps_what_was_acknowledged() {
 }
 
 #[test]
+fn a_crash_while_chunks_are_compressed_loses_nothing() {
+    let history = [
+        Step::Create(1, true),
+        Step::Insert(1, rows(0, 40, 5)),
+        Step::Compress(1, 0, true),
+        // Written to a compressed chunk, and deleted from it.
+        Step::Insert(1, rows(2, 10, 5)),
+        Step::Delete(1, 20, 35),
+        Step::Checkpoint,
+        Step::Update(1, 50, 60, 1000),
+        Step::Compress(1, 0, true),
+        Step::Insert(1, rows(100, 300, 1)),
+        Step::Compress(1, 150, true),
+        // So many that the compressed segment is written anew.
+        Step::Delete(1, 100, 190),
+        Step::Checkpoint,
+        Step::Compress(1, 0, false),
+        Step::Compress(1, 150, false),
+    ];
+    crash_everywhere(&history, 3);
+}
+
+#[test]
 fn a_crash_while_starting_after_a_crash_loses_nothing() {
     let history =
         [Step::Create(1, true), Step::Insert(1, rows(0, 20, 7)), Step::Checkpoint, Step::Insert(1, rows(200, 9, 7))];
@@ -131,6 +154,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => table.prop_map(Step::Truncate),
         1 => (0..30i64, 0..10i64).prop_map(|(from, n)| Step::Settle(7, from * 10, (from + n) * 10)),
         2 => Just(Step::Checkpoint),
+        2 => (1..3u32, 0..500i64, prop::bool::weighted(0.7)).prop_map(|(t, at, on)| Step::Compress(t, at, on)),
     ]
 }
 

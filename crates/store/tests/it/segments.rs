@@ -1,6 +1,6 @@
 //! Segments: every type comes back, every way to read gives the same rows, damage is noticed.
 
-use crate::shadow::{SERIES, Step, TIME, VALUE, hypertable, rows, run, take};
+use crate::shadow::{SERIES, Step, TIME, VALUE, chunk_range, hypertable, rows, run, take};
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Int64Array, IntervalMonthDayNanoArray,
     RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
@@ -8,7 +8,9 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNano, TimestampMicrosecondType, i256};
 use highwater_model::schema::TableKind;
-use highwater_model::{CatalogChange, Column, ColumnId, ColumnType, RangeSet, Table, TableId, TimeRange};
+use highwater_model::{
+    CatalogChange, Column, ColumnId, ColumnType, Hypertable, RangeSet, Table, TableId, TimeRange, TimeType,
+};
 use highwater_store::disk::Memory;
 use highwater_store::{Disk, Error, Scan, Store, StoreOptions, SystemClock, schema};
 use std::sync::Arc;
@@ -127,13 +129,35 @@ fn every_type_comes_back_from_log_and_segment() {
     store.checkpoint().unwrap();
     check(&store, "segment");
     check(&store, "cache");
+    // A hypertable with a time for each row, compressed.
+    let time = ColumnId(table.next_column);
+    let mut cut = Table { id: TableId(2), name: "u".to_owned(), next_column: time.0 + 1, ..table.as_ref().clone() };
+    cut.columns.push(Column { id: time, name: "time".to_owned(), ..cut.columns[0].clone() });
+    cut.columns.last_mut().unwrap().column_type = T::BigInt;
+    let hypertable = hypertable(2, false).hypertable.unwrap();
+    cut.hypertable =
+        Some(Hypertable { time_column: time, time_type: TimeType::BigInt, segment_by: vec![], ..hypertable });
+    let cut = Arc::new(cut);
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_iter_values(0..n)));
+    let batch = RecordBatch::try_new(schema::arrow_schema(&cut), columns).unwrap();
+    let mut transaction = store.begin();
+    transaction.change(CatalogChange::PutTable(cut.clone())).unwrap();
+    transaction.insert(&cut, batch.clone()).unwrap();
+    transaction.commit().unwrap().wait().unwrap();
+    store.rewrite_chunk(cut.id, chunk_range(0), true).unwrap();
+    let scan = Scan { columns: cut.columns.iter().map(|c| c.id).collect(), ..Scan::default() };
+    let data = store.snapshot().table(cut.id);
+    assert!(data.segments.iter().all(|segment| segment.meta.compressed) && data.buffer.is_empty());
+    let found: Vec<RecordBatch> = data.scan(&cut, scan).iter().flat_map(|u| u.read().unwrap()).collect();
+    assert_eq!(found, [batch], "from a compressed segment");
 }
 
 const COUNT: i64 = 300_000;
 const DEVICES: i64 = 40;
 
 /// A table in one segment of several parts: 40 devices reporting in turn.
-fn large(cache_bytes: usize) -> (Arc<Store>, Arc<Table>) {
+fn large(cache_bytes: usize, compressed: bool) -> (Arc<Store>, Arc<Table>) {
     let options = StoreOptions { cache_bytes, ..StoreOptions::default() };
     let store = Store::open(Arc::new(Memory::default()), Arc::new(SystemClock), options).unwrap();
     let mut table = hypertable(1, false);
@@ -149,13 +173,17 @@ fn large(cache_bytes: usize) -> (Arc<Store>, Arc<Table>) {
     transaction.insert(&table, batch).unwrap();
     transaction.commit().unwrap().wait().unwrap();
     store.checkpoint().unwrap();
+    if compressed {
+        store.rewrite_chunk(table.id, TimeRange::new(0, 1 << 40), true).unwrap();
+        assert!(store.snapshot().table(table.id).segments.iter().all(|segment| segment.meta.compressed));
+    }
     (store, table)
 }
 
 #[test]
 fn one_series_out_of_many_reads_few_rows_and_all_of_its_own() {
-    for cache_bytes in [0, 64 << 20] {
-        let (store, table) = large(cache_bytes);
+    for (cache_bytes, compressed) in [(0, false), (64 << 20, false), (0, true), (64 << 20, true)] {
+        let (store, table) = large(cache_bytes, compressed);
         let data = store.snapshot().table(table.id);
         assert_eq!((data.segments.len(), data.buffer.len()), (1, 0));
         for round in 0..4 {
@@ -195,7 +223,7 @@ fn one_series_out_of_many_reads_few_rows_and_all_of_its_own() {
 
 #[test]
 fn deleted_rows_are_left_out_however_they_are_read() {
-    let (store, table) = large(64 << 20);
+    let (store, table) = large(64 << 20, false);
     let mut transaction = store.begin();
     assert_eq!(take(&mut transaction, &table, 50, 60).unwrap().len() as i64, 10 * DEVICES);
     transaction.commit().unwrap().wait().unwrap();

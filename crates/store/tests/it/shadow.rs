@@ -4,8 +4,8 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt64Type};
 use highwater_model::schema::{IndexColumn, TableKind};
 use highwater_model::{
-    Bucket, BucketWidth, CaggId, CatalogChange, Column, ColumnId, ColumnType, ContinuousAggregate, Hypertable, Index,
-    Pending, RangeSet, Reach, Table, TableId, TimeRange, TimeType,
+    Bucket, BucketWidth, CaggId, CatalogChange, Column, ColumnId, ColumnType, Compressed, Compression,
+    ContinuousAggregate, Hypertable, Index, Pending, RangeSet, Reach, Table, TableId, TimeRange, TimeType,
 };
 use highwater_store::{Error, Result, RowIds, Scan, Store, Transaction, Version, schema};
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub enum Step {
     /// Several in one transaction.
     All(Vec<Step>),
     Checkpoint,
+    /// Compresses the chunk of a time, or undoes that: segments first, then what is said of the chunk.
+    Compress(u32, i64, bool),
 }
 
 /// What the store should hold.
@@ -47,6 +49,8 @@ pub struct Shadow {
     pub tables: BTreeMap<u32, Vec<Row>>,
     pub keyed: BTreeMap<u32, bool>,
     pub caggs: BTreeMap<u32, (u32, Pending)>,
+    /// Chunks by table and start, and whether they are compressed.
+    pub chunks: BTreeMap<(u32, i64), bool>,
 }
 
 impl Shadow {
@@ -68,6 +72,9 @@ impl Shadow {
                     return false;
                 }
                 all.extend(rows.iter().cloned());
+                for row in rows {
+                    self.chunks.entry((*table, chunk_start(row.0))).or_default();
+                }
                 self.touch(*table, rows.iter().map(|r| r.0).collect());
             }
             Step::Delete(table, from, to) => {
@@ -83,6 +90,7 @@ impl Shadow {
                     if (*from..*to).contains(&row.0) {
                         touched.push(row.0);
                         row.0 += MOVED;
+                        self.chunks.entry((*table, chunk_start(row.0))).or_default();
                         row.2 += by;
                         touched.push(row.0);
                     }
@@ -91,12 +99,14 @@ impl Shadow {
             }
             Step::Truncate(table) => {
                 self.tables.insert(*table, Vec::new());
+                self.chunks.retain(|(of, _), _| of != table);
                 for (_, pending) in self.caggs.values_mut().filter(|(source, _)| source == table) {
                     pending.touch(&RangeSet::all());
                 }
             }
             Step::Drop(table) => {
                 self.tables.remove(table);
+                self.chunks.retain(|(of, _), _| of != table);
             }
             Step::Settle(cagg, from, to) => {
                 let (_, pending) = self.caggs.get_mut(cagg).unwrap();
@@ -110,6 +120,11 @@ impl Shadow {
                 }
             }
             Step::Checkpoint => {}
+            Step::Compress(table, time, compressed) => {
+                if let Some(chunk) = self.chunks.get_mut(&(*table, chunk_start(*time))) {
+                    *chunk = *compressed;
+                }
+            }
         }
         true
     }
@@ -143,6 +158,13 @@ impl Shadow {
             if let Some(row) = rows.iter().find(|r| !data.chunks.values().any(|c| c.range.contains(r.0))) {
                 return Some(format!("{row:?} is in no chunk of {:?}", data.chunks));
             }
+            let chunks = data.chunks.values().map(|chunk| ((*id, chunk.range.start), chunk.compressed.is_some()));
+            let there: BTreeMap<(u32, i64), bool> = chunks.collect();
+            let expected_chunks: BTreeMap<(u32, i64), bool> =
+                self.chunks.iter().filter(|((of, _), _)| of == id).map(|(chunk, is)| (*chunk, *is)).collect();
+            if there != expected_chunks {
+                return Some(format!("table {id} has the chunks {there:?} instead of {expected_chunks:?}"));
+            }
             // A part of the times gives exactly the rows of these times.
             let some =
                 RangeSet::from_iter([TimeRange::new(15, 60), TimeRange::new(130, 131), TimeRange::new(205, 400)]);
@@ -171,6 +193,9 @@ pub const MOVED: i64 = 3;
 pub fn run(store: &Arc<Store>, step: &Step) -> Result<bool> {
     if let Step::Checkpoint = step {
         return store.checkpoint().map(|()| true);
+    }
+    if let Step::Compress(table, time, compressed) = step {
+        store.rewrite_chunk(TableId(*table), chunk_range(*time), *compressed)?;
     }
     let mut transaction = store.begin();
     match run_in(&mut transaction, step).and_then(|()| transaction.commit()) {
@@ -205,7 +230,20 @@ pub fn run_in(transaction: &mut Transaction, step: &Step) -> Result<()> {
         Step::Settle(id, from, to) => transaction.settle(CaggId(*id), TimeRange::new(*from, *to).into()),
         Step::All(steps) => steps.iter().try_for_each(|step| run_in(transaction, step)),
         Step::Checkpoint => Ok(()),
+        Step::Compress(id, time, compressed) => {
+            let how = Compressed { segment_by: vec![SERIES], order_by: Vec::new(), bytes_before: 1 };
+            transaction.compress(TableId(*id), chunk_range(*time), compressed.then(|| Arc::new(how)))
+        }
     }
+}
+
+fn chunk_start(time: i64) -> i64 {
+    time.div_euclid(CHUNK) * CHUNK
+}
+
+/// The range of the chunk of a time.
+pub fn chunk_range(time: i64) -> TimeRange {
+    TimeRange::new(chunk_start(time), chunk_start(time) + CHUNK)
 }
 
 /// Removes rows with times in a range and returns them.
@@ -287,6 +325,7 @@ pub fn hypertable(id: u32, keyed: bool) -> Table {
             chunk_interval: CHUNK,
             integer_now: None,
             segment_by: vec![SERIES],
+            compression: Some(Compression::default()),
         }),
         kind: TableKind::Table,
     }

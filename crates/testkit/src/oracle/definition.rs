@@ -125,6 +125,7 @@ impl Table {
         let mut statements = vec![
             format!("CREATE TABLE {name} (time {time} NOT NULL, {columns}{key})"),
             format!("SELECT create_hypertable('{name}', 'time', chunk_time_interval => {chunk})"),
+            format!("ALTER TABLE {name} SET (timescaledb.compress, timescaledb.compress_segmentby = 'site')"),
         ];
         if self.kind.is_integer() {
             statements.push(self.set_now(now));

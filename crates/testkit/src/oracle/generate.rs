@@ -68,8 +68,9 @@ pub fn table(random: &mut Random, name: &'static str, center: i64) -> Table {
 const STEPS: [usize; 6] = [60, 20, 3, 3, 2, 5];
 
 /// How often a statement is an INSERT, UPDATE, DELETE, TRUNCATE, a refresh, CREATE, DROP and ALTER of an
-/// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy, replaces an aggregate.
-const STATEMENTS: [usize; 13] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2, 4];
+/// aggregate, adds a policy, runs one, drops chunks, adds and runs a retention policy, replaces an aggregate,
+/// compresses chunks.
+const STATEMENTS: [usize; 14] = [34, 9, 9, 2, 20, 4, 2, 4, 4, 5, 5, 2, 4, 5];
 
 /// What a session will do, drawn in full when its turn comes.
 #[derive(Clone, Copy)]
@@ -272,6 +273,10 @@ impl Generator {
                 Action::Retention { table, after: self.tables[table].kind.tick() * self.random.between(-500, 4000) }
             }
             12 => self.replace(),
+            13 => {
+                let older = self.random.chance(60).then(|| self.cursors[table] + self.spread(table));
+                Action::Compress { table, older, undo: self.random.chance(25) }
+            }
             _ => self.refresh(),
         }
     }

@@ -50,20 +50,75 @@ pub enum Step {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names are SQL's")]
 pub enum Action {
-    Insert { table: usize, rows: Vec<Row>, copy: bool },
-    Upsert { table: usize, rows: Vec<Row>, update: bool },
-    Update { table: usize, selection: Selection, set: Set },
-    Delete { table: usize, selection: Selection },
-    Truncate { table: usize },
-    Create { aggregate: Arc<Aggregate>, materialized_only: bool, with_data: bool },
-    Replace { aggregate: Arc<Aggregate>, materialized_only: bool, with_data: bool, discard: bool },
-    Drop { aggregate: String },
-    Alter { aggregate: String, materialized_only: bool },
-    Refresh { aggregate: String, start: Option<i64>, end: Option<i64>, force: bool },
-    AddPolicy { aggregate: String, start: Option<i64>, end: Option<i64> },
-    RunPolicy { aggregate: String },
-    DropChunks { table: usize, older: Option<i64>, newer: Option<i64> },
-    Retention { table: usize, after: i64 },
+    Insert {
+        table: usize,
+        rows: Vec<Row>,
+        copy: bool,
+    },
+    Upsert {
+        table: usize,
+        rows: Vec<Row>,
+        update: bool,
+    },
+    Update {
+        table: usize,
+        selection: Selection,
+        set: Set,
+    },
+    Delete {
+        table: usize,
+        selection: Selection,
+    },
+    Truncate {
+        table: usize,
+    },
+    Create {
+        aggregate: Arc<Aggregate>,
+        materialized_only: bool,
+        with_data: bool,
+    },
+    Replace {
+        aggregate: Arc<Aggregate>,
+        materialized_only: bool,
+        with_data: bool,
+        discard: bool,
+    },
+    Drop {
+        aggregate: String,
+    },
+    Alter {
+        aggregate: String,
+        materialized_only: bool,
+    },
+    Refresh {
+        aggregate: String,
+        start: Option<i64>,
+        end: Option<i64>,
+        force: bool,
+    },
+    AddPolicy {
+        aggregate: String,
+        start: Option<i64>,
+        end: Option<i64>,
+    },
+    RunPolicy {
+        aggregate: String,
+    },
+    DropChunks {
+        table: usize,
+        older: Option<i64>,
+        newer: Option<i64>,
+    },
+    Retention {
+        table: usize,
+        after: i64,
+    },
+    /// Compresses chunks, or undoes that; no row notices.
+    Compress {
+        table: usize,
+        older: Option<i64>,
+        undo: bool,
+    },
     Begin,
     Commit,
     Rollback,
@@ -208,6 +263,12 @@ impl Action {
                     format!("CALL run_job(/* the retention policy of {} */)", table.name),
                     format!("SELECT remove_retention_policy('{}')", table.name),
                 ];
+            }
+            Action::Compress { table, older, undo } => {
+                let table = &tables[*table];
+                let function = if *undo { "decompress_chunk" } else { "compress_chunk" };
+                let older = older.map(|at| format!(", older_than => {}", table.kind.literal(at))).unwrap_or_default();
+                format!("SELECT count({function}(c)) FROM show_chunks('{}'{older}) c", table.name)
             }
             Action::Begin => "BEGIN".to_owned(),
             Action::Commit => "COMMIT".to_owned(),

@@ -282,7 +282,8 @@ impl Shadow {
                 let older = now.on(&self.definitions[*table]) - after;
                 Prediction::Changes(self.dropping(*table, Some(older), None))
             }
-            Action::Begin
+            Action::Compress { .. }
+            | Action::Begin
             | Action::Commit
             | Action::Rollback
             | Action::Savepoint(_)

@@ -53,6 +53,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("ALTER TABLE … DROP CONSTRAINT", "ALTER TABLE t DROP CONSTRAINT t_pkey"),
     ("ALTER TABLE … RENAME", "ALTER TABLE t RENAME TO renamed"),
     ("ALTER TABLE … RENAME COLUMN", "ALTER TABLE t RENAME COLUMN b TO c"),
+    ("ALTER TABLE … SET (timescaledb.…)", "ALTER TABLE readings SET (timescaledb.enable_columnstore)"),
     ("ALTER TABLE … SET SCHEMA", "ALTER TABLE t SET SCHEMA other"),
     ("ALTER TYPE … ADD VALUE", "ALTER TYPE mood ADD VALUE 'good'"),
     ("ALTER TYPE … RENAME VALUE", "ALTER TYPE mood RENAME VALUE 'sad' TO 'bad'"),

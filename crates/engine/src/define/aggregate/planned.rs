@@ -171,6 +171,7 @@ impl Planned {
                 chunk_interval: hypertable.chunk_interval.saturating_mul(factor),
                 integer_now: None,
                 segment_by,
+                compression: None,
             }),
             kind,
         }

@@ -14,7 +14,7 @@
 //! beyond is unknown, and NULL ([`crate::definition::history`]).
 
 use super::planned::Planned;
-use crate::define::dependents;
+use crate::define::{compression, dependents};
 use crate::definition::Definition;
 use crate::error::{Error, Notice, Result};
 use crate::information::timescale::multirange;
@@ -115,7 +115,7 @@ async fn exchange(
             }
         }
     }
-    let new_materialization = Table {
+    let mut new_materialization = Table {
         indexes: kept_indexes(&materialization, &planned, old)?,
         name: materialization.name.clone(),
         ..planned.materialization(old.id, materialization.id, number(&materialization))?
@@ -125,6 +125,9 @@ async fn exchange(
         ..planned.frozen_base(old.id, frozen_base.id, number(&frozen_base))?
     });
     let cagg = Arc::new(planned.describe(changed)?);
+    if let (Some(new), Some(kept)) = (&mut new_materialization.hypertable, &materialization.hypertable) {
+        new.compression = kept.compression.as_ref().map(|kept| compression::carried_over(kept, old, &cagg));
+    }
     tell_unknown(work, (old, before), (&cagg, &planned));
     let names: Vec<String> = cagg.outputs.iter().map(|(name, _)| name.clone()).collect();
     dependents::recount_columns(work, &Relation::Cagg(old.clone()), &names)?;
