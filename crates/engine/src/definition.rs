@@ -33,7 +33,7 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Window, cast, lit,
 };
-use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, Output, TimeType, Zone};
+use highwater_model::{Bucket, ColumnType, ContinuousAggregate, Interval, Output, TimeType};
 use highwater_store::schema::{arrow_type, column_type, field_type};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -242,9 +242,8 @@ impl Definition {
         }
         let name = planner.settings().time_zone().to_owned();
         let timezone = planner.engine().functions.scalars.get("timezone").cloned();
-        // Of a few names, as `CET`, functions do not mean the zone that the setting means.
-        let is_named = Zone::parse_in_value(&name).is_ok_and(|named| named == zone);
-        let is_certain = is_named && self.bucket_spec(TimeType::Timestamptz)?.min_width() >= HALF_A_DAY;
+        let is_certain =
+            planner.settings().is_zone_named() && self.bucket_spec(TimeType::Timestamptz)?.min_width() >= HALF_A_DAY;
         let timezone = timezone.ok_or_else(|| Error::internal("there is a function timezone"))?;
         Ok(Some(Calendar { zone: name, timezone, is_certain }))
     }
@@ -738,7 +737,11 @@ fn truncating(planner: &Planner, group: Expr, input: &LogicalPlan) -> Result<Exp
     let mut args = vec![Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(width)), None), time.clone()];
     if let DataType::Timestamp(_, Some(_)) = time.get_type(input.schema())? {
         // It goes by the clock of the session, or of a zone that is given.
-        args.push(rest.first().cloned().unwrap_or_else(|| lit(planner.settings().time_zone())));
+        args.push(match rest.first() {
+            Some(zone) => zone.clone(),
+            None if planner.settings().is_zone_named() => lit(planner.settings().time_zone()),
+            None => return Ok(group),
+        });
     }
     let bucket = planner.engine().functions.scalars.get("time_bucket").cloned();
     Ok(bucket.ok_or_else(|| Error::internal("there is a time_bucket"))?.call(args))

@@ -17,7 +17,7 @@
 //!
 //! An average that a query of rows gives differs from one of merged states by no more than the order of a sum makes.
 
-use crate::definition::answer::{Answer, Bounds, Grouping};
+use crate::definition::answer::{Answer, Bounds, Grouping, with_time};
 use crate::definition::{Definition, bare};
 use crate::query::Planner;
 use crate::setting::Rewrite;
@@ -88,7 +88,8 @@ fn rewritten(planner: &Planner, aggregate: &Aggregate) -> Result<Option<LogicalP
         if !always && rows > version.table(table.id).row_count / 2 {
             break;
         }
-        let definition = planner.meaning_of(cagg)?;
+        // Whoever reads an aggregate that cannot be planned any more is told so; others read rows.
+        let Ok(definition) = planner.meaning_of(cagg) else { continue };
         let same_clock = cagg.time_zone == planner.settings().time_zone();
         if let Some(answer) = definition.answer(planner, &grouping, table, &cagg.bucket, same_clock)? {
             planner.note_read(cagg.id);
@@ -102,10 +103,12 @@ fn rewritten(planner: &Planner, aggregate: &Aggregate) -> Result<Option<LogicalP
     Ok(None)
 }
 
-/// The times of the buckets that are what the rows there are now make of them.
+/// The times of the buckets that are kept, and are what the rows there are now make of them.
 fn usable(planner: &Planner, cagg: &ContinuousAggregate) -> RangeSet {
-    let frozen = planner.version().cagg(cagg.id).frozen.iter().map(|range| cagg.bucket.align_out(range)).collect();
-    RangeSet::all().subtract(&realtime::dirty(planner.version(), cagg)).subtract(&frozen)
+    let version = planner.version();
+    let frozen = version.cagg(cagg.id).frozen.iter().map(|range| cagg.bucket.align_out(range)).collect();
+    let dropped = cagg.bucket.starting(&version.table(cagg.materialization).dropped);
+    RangeSet::all().subtract(&realtime::dirty(version, cagg)).subtract(&frozen).subtract(&dropped)
 }
 
 fn planned(
@@ -165,23 +168,12 @@ fn planned(
     Ok(LogicalPlanBuilder::from(merged).project(shown)?.build()?)
 }
 
-/// The bucket that a time lies in, by the buckets of an answer.
-fn bucket_of(answer: &Answer, time: Expr) -> Expr {
-    match answer.bucket.clone() {
-        Expr::ScalarFunction(mut call) => {
-            call.args[1] = time;
-            Expr::ScalarFunction(call)
-        }
-        other => other,
-    }
-}
-
 /// What holds for buckets that lie within the bounds as a whole.
 fn inside(answer: &Answer) -> Vec<Expr> {
     let bucket = bare(answer.bucket_key.clone());
     let Bounds { lower, upper } = &answer.bounds;
     let lower = lower.clone().map(|(op, from)| binary_expr(bucket.clone(), op, from));
-    let upper = upper.clone().map(|(_, to)| bucket.lt(bucket_of(answer, to)));
+    let upper = upper.clone().map(|(_, to)| bucket.lt(with_time(answer.bucket.clone(), to)));
     lower.into_iter().chain(upper).collect()
 }
 
@@ -194,7 +186,7 @@ fn outside(answer: &Answer) -> Vec<Expr> {
         binary_expr(answer.bucket.clone(), before, from)
     });
     let last = upper.clone().map(|(_, to)| {
-        let last = answer.time.clone().gt_eq(bucket_of(answer, to));
+        let last = answer.time.clone().gt_eq(with_time(answer.bucket.clone(), to));
         match lower.clone() {
             Some((op, from)) => binary_expr(answer.bucket.clone(), op, from).and(last),
             None => last,

@@ -246,6 +246,11 @@ impl Settings {
         self.get("timezone").unwrap_or("UTC")
     }
 
+    /// Whether functions mean the session's zone by its name: of a few names, as `CET`, they mean another.
+    pub fn is_zone_named(&self) -> bool {
+        Zone::parse_in_value(self.time_zone()).is_ok_and(|named| named == self.zone())
+    }
+
     /// When queries of rows are answered from continuous aggregates.
     pub fn rewrite(&self) -> Rewrite {
         match self.get("highwater.enable_rewrite") {

@@ -460,7 +460,8 @@ impl TableData {
         let buffered = self.buffer.iter().filter_map(|rows| rows.time_hull(time));
         let both = buffered.chain(self.segments.iter().filter_map(|s| s.meta.times));
         let (first, last) = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-        Some(highwater_model::TimeRange { start: first, end: last.saturating_add(1) })
+        // A range that ends with the last time there is holds it, and is not empty.
+        Some(highwater_model::TimeRange { start: first.min(i64::MAX - 1), end: last.saturating_add(1) })
     }
 
     /// Whether rows were written to a compressed chunk since, as far as the times of segments and batches tell.

@@ -158,7 +158,7 @@ fn is_used(table: &Table, column: &str, over: &str, what: &str) -> Error {
 pub fn refuse_if_used(work: &Work, table: &Arc<Table>, column: &str, what: &str) -> Result<()> {
     for cagg in aggregates_over(work, &Relation::Table(table.clone())) {
         let planner = work.planner().with_search_path(&cagg.search_path);
-        let plan = planner.plan_query(&*parse_query(&cagg.query)?, &[])?;
+        let plan = planner.plan_definition(&*parse_query(&cagg.query)?)?;
         let mut used = false;
         plan.apply(|node| {
             used |= node.expressions().iter().any(|e| e.column_refs().iter().any(|c| c.name == column));

@@ -23,7 +23,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{Aggregate, Between, BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
+use highwater_model::time::Zone;
 use highwater_model::{Bucket, Table, TableId, TimeType};
 use std::collections::BTreeMap;
 
@@ -49,7 +50,10 @@ impl Grouping {
         let of_table = |expr: &Expr| in_terms_of(planner, &aggregate.input, table, expr);
         let mut grouping = Grouping { table, conditions, groups: Vec::new(), calls: Vec::new() };
         for group in &aggregate.group_expr {
-            let group = truncating(planner, group.clone().unalias(), &aggregate.input)?;
+            let group = group.clone().unalias();
+            let truncated = truncating(planner, group.clone(), &aggregate.input)?;
+            // Where clocks are set, days that `date_trunc` begins may begin at another hour.
+            let group = if is_in_fixed_zone(&truncated) { truncated } else { group };
             let Some(group) = of_table(&group)? else { return Ok(None) };
             grouping.groups.push(group);
         }
@@ -90,6 +94,10 @@ fn rows_of(planner: &Planner, plan: &LogicalPlan) -> Result<Option<Rows>> {
             let Some(mut rows) = rows_of(planner, &filter.input)? else { return Ok(None) };
             for condition in split_conjunction(&filter.predicate) {
                 match in_terms_of(planner, &filter.input, rows.table, condition)? {
+                    Some(Expr::Between(Between { expr, negated: false, low, high })) => {
+                        rows.conditions.push(expr.as_ref().clone().gt_eq(*low));
+                        rows.conditions.push(expr.lt_eq(*high));
+                    }
                     Some(condition) => rows.conditions.push(condition),
                     None => return Ok(None),
                 }
@@ -200,7 +208,6 @@ impl Definition {
             calls: Vec::new(),
             states: BTreeMap::new(),
         };
-        let mut foreign: Vec<&Expr> = own_conditions.iter().collect();
         // What the definition leaves out, the grouping has to leave out too.
         if !own_conditions.iter().all(|own| is_steady(own) && grouping.conditions.contains(own)) {
             return Ok(None);
@@ -219,7 +226,7 @@ impl Definition {
         let schema = columns_of(table)?;
         for call in &grouping.calls {
             let asked = Source::of(call, &schema)?;
-            if !asked.is_exact() {
+            if !asked.is_exact() || has_open_constant(&asked) {
                 return Ok(None);
             }
             let mut found = None;
@@ -234,11 +241,13 @@ impl Definition {
             answer.calls.push(i);
             answer.states.insert(i, state);
         }
-        foreign.extend(keys.iter().enumerate().filter(|(i, _)| *i != self.bucket).map(|(_, key)| key));
         let is_plain = |expr: &Expr| matches!(expr, Expr::Column(_) | Expr::Literal(..));
-        let plain = foreign.into_iter().all(is_plain)
-            && answer.states.values().all(|state| state.source.arguments().into_iter().all(is_plain));
-        Ok(Some(answer).filter(|_| same_clock || plain))
+        let mut others = keys.iter().enumerate().filter(|(i, _)| *i != self.bucket).map(|(_, key)| key);
+        let means_the_same = same_clock
+            || own_conditions.is_empty()
+                && others.all(is_plain)
+                && answer.states.values().all(|state| state.source.arguments().into_iter().all(is_plain));
+        Ok(Some(answer).filter(|_| means_the_same))
     }
 }
 
@@ -283,18 +292,6 @@ impl Bounds {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_time(right) && is_constant(left) => {
                 op.swap().map(|op| (op, left.as_ref()))
             }
-            Expr::Between(between)
-                if !between.negated
-                    && is_time(&between.expr)
-                    && is_constant(&between.low)
-                    && is_constant(&between.high)
-                    && self.lower.is_none()
-                    && self.upper.is_none() =>
-            {
-                self.lower = Some((Operator::GtEq, between.low.as_ref().clone()));
-                self.upper = Some((Operator::LtEq, between.high.as_ref().clone()));
-                return true;
-            }
             _ => None,
         };
         let (side, bound) = match bound {
@@ -324,11 +321,9 @@ impl Lift<'_> {
             if let Some(key) = self.keys.iter().position(|key| *key == part) {
                 return Ok(Transformed::new(bare(self.names[key].clone()), true, TreeNodeRecursion::Jump));
             }
-            if (self.is_bucket)(&part).is_some_and(|wider| wider.is_made_of(self.bucket))
-                && let Expr::ScalarFunction(mut call) = part.clone()
-            {
-                call.args[1] = bare(self.names[self.place].clone());
-                return Ok(Transformed::new(Expr::ScalarFunction(call), true, TreeNodeRecursion::Jump));
+            if (self.is_bucket)(&part).is_some_and(|wider| wider.is_made_of(self.bucket)) {
+                let of_key = with_time(part, bare(self.names[self.place].clone()));
+                return Ok(Transformed::new(of_key, true, TreeNodeRecursion::Jump));
             }
             is_known &= !matches!(part, Expr::Column(_));
             Ok(Transformed::no(part))
@@ -342,6 +337,30 @@ fn bucket_over(expr: &Expr, time: &str, time_type: TimeType) -> Option<Bucket> {
     let Expr::ScalarFunction(call) = expr else { return None };
     let is_of_time = matches!(call.args.get(1), Some(Expr::Column(column)) if column.name == time);
     bucket_of(expr, time_type).ok().filter(|_| call.name() == "time_bucket" && is_of_time)
+}
+
+/// The same call of `time_bucket` for another time.
+pub fn with_time(bucket: Expr, time: Expr) -> Expr {
+    match bucket {
+        Expr::ScalarFunction(mut call) => {
+            call.args[1] = time;
+            Expr::ScalarFunction(call)
+        }
+        other => other,
+    }
+}
+
+/// Whether a key is no bucket in a zone whose clocks are set.
+fn is_in_fixed_zone(key: &Expr) -> bool {
+    let Expr::ScalarFunction(call) = key else { return true };
+    let zone = call.args.iter().skip(2).find_map(|arg| arg.as_literal()?.try_as_str().flatten());
+    call.name() != "time_bucket" || zone.is_none_or(|zone| Zone::parse_in_value(zone).is_ok_and(|zone| zone.is_fixed()))
+}
+
+/// Whether a value that an aggregate of lists is finished with, such as which percentile, is not known yet.
+fn has_open_constant(source: &Source) -> bool {
+    let is_open = |expr: &&Expr| expr.column_refs().is_empty() && !matches!(expr, Expr::Literal(..));
+    matches!(source, Source::Collect(call) if call.params.args.iter().any(|arg| is_open(&arg)))
 }
 
 /// Whether an expression is of nothing but its columns.

@@ -81,6 +81,8 @@ pub struct Read {
     cagg: CaggId,
     dirty: RangeSet,
     frozen: RangeSet,
+    /// Times of its rows that were dropped.
+    dropped: RangeSet,
 }
 
 impl Read {
@@ -89,7 +91,8 @@ impl Read {
         let version = planner.version();
         let definition = version.catalog().caggs.get(&cagg)?;
         let frozen = version.cagg(cagg).frozen.clone();
-        Some(Read { cagg, dirty: realtime::dirty(version, definition), frozen })
+        let dropped = version.table(definition.materialization).dropped.clone();
+        Some(Read { cagg, dirty: realtime::dirty(version, definition), frozen, dropped })
     }
 }
 

@@ -82,8 +82,8 @@ fn time_of(expr: &Expr, column: &str) -> Option<i64> {
     match expr {
         Expr::Column(c) if c.name == column => Some(0),
         Expr::ScalarFunction(f) if f.name() == "time_bucket" && f.args.len() == 2 => {
-            time_of(&f.args[1], column)?;
-            width(constant(&f.args[0])?)
+            // A bucket of buckets begins before both.
+            time_of(&f.args[1], column)?.checked_add(width(constant(&f.args[0])?)?)
         }
         _ => None,
     }
@@ -107,10 +107,12 @@ fn width(value: &ScalarValue) -> Option<i64> {
 fn compared(op: Operator, value: i64, width: i64) -> Option<TimeRange> {
     let after = if width == 0 { value.saturating_add(1) } else { value.saturating_add(width).saturating_add(1) };
     let before = if width == 0 { value } else { after };
+    // A range that ends with the last time there is, infinity, holds it, and is not empty.
+    let from = |start: i64| start.min(i64::MAX - 1);
     Some(match op {
-        Operator::Eq => TimeRange { start: value, end: after },
-        Operator::Gt if width == 0 => TimeRange { start: value.saturating_add(1), end: i64::MAX },
-        Operator::Gt | Operator::GtEq => TimeRange { start: value, end: i64::MAX },
+        Operator::Eq => TimeRange { start: from(value), end: after },
+        Operator::Gt if width == 0 => TimeRange { start: from(value.saturating_add(1)), end: i64::MAX },
+        Operator::Gt | Operator::GtEq => TimeRange { start: from(value), end: i64::MAX },
         Operator::Lt => TimeRange { start: i64::MIN, end: before },
         Operator::LtEq => TimeRange { start: i64::MIN, end: after },
         _ => return None,

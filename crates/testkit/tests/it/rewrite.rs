@@ -107,7 +107,7 @@ fn query(random: &mut Random) -> String {
 /// What changes between questions.
 async fn change(session: &mut Session, random: &mut Random) {
     let (a, b) = (time(random), time(random));
-    let sql = match random.below(12) {
+    let sql = match random.below(14) {
         0..=3 => format!(
             "INSERT INTO r SELECT {a} + i * interval '7 minutes', CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN 'a' ELSE 'b' END, i % 5,
                CASE WHEN i % 6 > 0 THEN (i * 37 % 101) / 4.0 END, i % 7 FROM generate_series(1, {}) i",
@@ -117,6 +117,7 @@ async fn change(session: &mut Session, random: &mut Random) {
         5 => format!("UPDATE r SET v = v + 0.25 WHERE time >= {a} AND time < {a} + interval '2 hours'"),
         6 => "SELECT drop_chunks('r', timestamptz '2026-02-26Z')".to_owned(),
         7 => "INSERT INTO r VALUES ('infinity', 'a', 1, 5, 5), ('2026-02-21 03:00Z', 'b', 2, 7, 7)".to_owned(),
+        8 => format!("SELECT drop_chunks('{}', timestamptz '2026-02-24Z')", random.pick(&["hourly", "known"])),
         _ => {
             let name = random.pick(&["hourly", "known", "local"]);
             let window = if random.chance(50) { "NULL, NULL".to_owned() } else { format!("least({a}, {b}), greatest({a}, {b}) + interval '3 days'") };
@@ -141,6 +142,8 @@ async fn answers_from_aggregates_are_those_from_rows() {
                 change(&mut session, &mut random).await;
             }
             for _ in 0..5 {
+                let zone = random.pick(&["UTC", "UTC", "Europe/Berlin", "CET", "America/Havana"]);
+                run(&mut session, &format!("SET timezone = '{zone}'")).await;
                 let sql = query(&mut random);
                 let expected = answer(&mut session, "off", &sql).await;
                 let shown = answer(&mut session, "always", &sql).await;
@@ -157,6 +160,30 @@ async fn answers_from_aggregates_are_those_from_rows() {
         rewritten > 400 && different > 400,
         "{rewritten} of 720 were answered from aggregates, {different} had rows"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_plans_know_what_was_dropped_and_what_is_asked() {
+    let mut session = memory::session(SETUP).await.expect("the setup is right");
+    let fill = "INSERT INTO r SELECT timestamptz '2026-02-20Z' + i * interval '1 hour', 'a', 1, i, i % 7 FROM generate_series(0, 400) i;
+      CALL refresh_continuous_aggregate('hourly', NULL, NULL);
+      SET highwater.enable_rewrite = always;
+      PREPARE share(float8) AS SELECT percentile_cont($1) WITHIN GROUP (ORDER BY v) FROM r";
+    run(&mut session, fill).await;
+    let all = "SELECT count(*), sum(n) FROM r";
+    let before = rows(&mut session, all).await.expect("it is answered");
+    run(&mut session, "SELECT drop_chunks('hourly', timestamptz '2026-03-01Z')").await;
+    assert_eq!(rows(&mut session, all).await.expect("it is answered"), before);
+    for (share, expected) in [("0.5", "200"), ("0.25", "100")] {
+        assert_eq!(rows(&mut session, &format!("EXECUTE share({share})")).await.expect("it is answered"), [[expected]]);
+    }
+
+    let mut session = memory::session(SETUP).await.expect("the setup is right");
+    run(&mut session, "INSERT INTO r VALUES ('infinity', 'a', 1, 1, 1); SET highwater.enable_rewrite = always").await;
+    for filter in ["", " WHERE time = 'infinity'", " WHERE time >= 'infinity'", " WHERE time > '2026-03-01'"] {
+        let counted = rows(&mut session, &format!("SELECT count(*) FROM r{filter}")).await.expect("it is answered");
+        assert_eq!(counted, [["1"]], "{filter}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
