@@ -13,7 +13,7 @@ use crate::instance::Instance;
 use crate::parse::{self, Statement};
 use crate::query::StatementTimes;
 use crate::sequence::Seen;
-use crate::setting::Settings;
+use crate::setting::{self, Settings};
 use crate::work::Work;
 use crate::{administration, names, temporary};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -663,9 +663,7 @@ impl Session {
     }
 
     fn show(&mut self, variable: &[ast::Ident]) -> Result<Outcome> {
-        let name = variable.iter().map(|i| i.value.clone()).collect::<Vec<_>>().join(" ");
-        let name = if name.contains(" . ") { name.replace(" . ", ".") } else { name };
-        let value = self.settings.get(&name)?.to_owned();
+        let value = self.settings.get(&shown_setting(variable))?.to_owned();
         let columns = show_columns(variable);
         let batch = RecordBatch::try_new(columns.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
         Ok(Outcome::Rows { columns, rows: futures::stream::once(async { Ok(batch) }).boxed(), tag: "SHOW" })
@@ -1014,13 +1012,12 @@ fn setting_value(expr: &ast::Expr) -> String {
 }
 
 fn show_columns(variable: &[ast::Ident]) -> SchemaRef {
-    let name = match variable {
-        [time, zone] if time.value.eq_ignore_ascii_case("time") && zone.value.eq_ignore_ascii_case("zone") => {
-            "TimeZone".to_owned()
-        }
-        names => names.iter().map(|i| i.value.clone()).collect::<Vec<_>>().join("_"),
-    };
-    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, false)]))
+    let name = shown_setting(variable);
+    Arc::new(Schema::new(vec![Field::new(setting::spelled(&name), DataType::Utf8, false)]))
+}
+
+fn shown_setting(variable: &[ast::Ident]) -> String {
+    setting::of_words(variable.iter().map(|word| word.value.as_str()))
 }
 
 /// Columns of the statements that [`Session::control`] answers itself.

@@ -311,15 +311,26 @@ impl Settings {
 
     /// Settings that clients are told about, as SHOW spells them.
     pub fn reported(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let spelled = |name: &'static str| match name {
-            "timezone" => "TimeZone",
-            "datestyle" => "DateStyle",
-            "intervalstyle" => "IntervalStyle",
-            other => other,
-        };
         let reported = SETTINGS.iter().filter(|s| s.reported);
         reported.map(move |s| (spelled(s.name), self.given(s.name).unwrap_or(s.default)))
     }
+}
+
+/// The name of a setting as PostgreSQL spells it.
+pub fn spelled(name: &str) -> &str {
+    match name {
+        "timezone" => "TimeZone",
+        "datestyle" => "DateStyle",
+        "intervalstyle" => "IntervalStyle",
+        other => other,
+    }
+}
+
+/// The name of the setting that these words of SHOW stand for: some have several, and in others points were between them.
+pub fn of_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    let name = canonical(&words.join(" "));
+    if name.contains(' ') { words.join(".") } else { name }
 }
 
 fn canonical(name: &str) -> String {
